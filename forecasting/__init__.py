@@ -1,0 +1,1 @@
+"""Weekly demand forecasts: Parquet in, Parquet out."""

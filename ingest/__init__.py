@@ -1,0 +1,1 @@
+"""Landing to bronze: read, normalise, validate, commit."""

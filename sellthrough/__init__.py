@@ -1,0 +1,1 @@
+"""Commands, settings, warehouse, publish: what ties the stages together."""

@@ -1,0 +1,1 @@
+"""A made distribution network with known truth, written as senders would write it."""
