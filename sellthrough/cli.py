@@ -1,0 +1,445 @@
+"""The command `sellthrough`: every stage by hand, with the same functions that the DAGs call.
+
+Exit codes: 0 fine; 1 data problems found and handled; 2 usage; 3 failure.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+import traceback
+from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sellthrough import terminal
+from sellthrough.errors import SellthroughError
+from sellthrough.settings import Settings, switch_telemetry_off
+
+FINE, DATA_PROBLEM, USAGE, FAILURE = 0, 1, 2, 3
+
+
+class Day(click.ParamType):
+    """A date as YYYY-MM-DD."""
+
+    name = "date"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        """Read the date or say what it should look like."""
+        if isinstance(value, date):
+            return value
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a date; write it as YYYY-MM-DD", param, ctx)
+
+
+DAY = Day()
+
+
+def common(command: Callable[..., int]) -> Callable[..., None]:
+    """Add the options that every command has, build the settings, and end with the exit code that the command returns."""
+
+    @click.option(
+        "--home",
+        type=click.Path(file_okay=False, path_type=Path),
+        help="The data home [default: SELLTHROUGH_HOME or ./data].",
+    )
+    @click.option("--as-of", type=DAY, help="What counts as today [default: the latest business date loaded].")
+    @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+    @functools.wraps(command)
+    def wrapped(home: Path | None, as_of: date | None, as_json: bool, **arguments: Any) -> None:
+        given: dict[str, Any] = {}
+        if home is not None:
+            given["home"] = home
+        if as_of is not None:
+            given["as_of"] = as_of
+        settings = Settings(**given)
+        try:
+            code = command(settings=settings, as_json=as_json, **arguments)
+        except SellthroughError as error:
+            _end(str(error), as_json, FAILURE)
+        except tuple(_stage_errors()) as error:
+            _end(str(error), as_json, getattr(error, "exit_code", FAILURE))
+        except (click.exceptions.Exit, click.ClickException, click.Abort):
+            raise
+        except Exception as error:  # noqa: BLE001  the last resort: the trace goes to a file, the user gets a sentence
+            _end(_unexpected(settings, error), as_json, FAILURE)
+        else:
+            sys.exit(code)
+
+    return wrapped
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.version_option(package_name="sellthrough")
+def main() -> None:
+    """What a brand really sells, and where its stock is: from senders' files to a published read-only warehouse.
+
+    Start with `sellthrough simulate` or put files under HOME/landing/<profile>/<sender>/, then `sellthrough run`.
+    """
+    switch_telemetry_off()
+
+
+@main.command()
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where landing/ and truth/ are written [default: the data home].",
+)
+@click.option("--seed", type=int, default=7, show_default=True)
+@click.option("--distributors", type=click.IntRange(1), default=40, show_default=True)
+@click.option("--outlets", type=click.IntRange(1), default=3000, show_default=True)
+@click.option("--skus", type=click.IntRange(1), default=100, show_default=True)
+@click.option("--days", type=click.IntRange(1), default=400, show_default=True)
+@click.option("--end", type=DAY, default="2026-06-30", show_default=True, help="The last day.")
+@click.option(
+    "--defects",
+    default=None,
+    help="A YAML of defects to plant in the files, or `none` [default: the sample that ships].",
+)
+@common
+def simulate(
+    settings: Settings,
+    as_json: bool,
+    out: Path | None,
+    seed: int,
+    distributors: int,
+    outlets: int,
+    skus: int,
+    days: int,
+    end: date,
+    defects: str | None,
+) -> int:
+    """Make a distribution network and write what its members would send, beside the truth."""
+    import simulation
+
+    planted = _defects(defects)
+    with terminal.progress("simulate") as progress:
+        report = simulation.run(
+            (out or settings.home).resolve(),
+            seed=seed,
+            distributors=distributors,
+            outlets=outlets,
+            skus=skus,
+            days=days,
+            end=end,
+            defects=planted,
+            progress=progress,
+        )
+    return _show(report, as_json, "Simulated")
+
+
+@main.command()
+@click.option("--profile", help="Only files of this profile.")
+@click.option("--sender", help="Only files of this sender.")
+@click.option("--feed", help="Only files of this feed.")
+@common
+def ingest(settings: Settings, as_json: bool, profile: str | None, sender: str | None, feed: str | None) -> int:
+    """Take in what has landed; what is already committed is left alone."""
+    import ingest as stage
+
+    with terminal.progress("ingest") as progress:
+        report = stage.run(
+            settings.home, profile=profile, sender=sender, feed=feed, as_of=settings.as_of, progress=progress
+        )
+    return _show_taken(report, as_json)
+
+
+@main.command()
+@click.option("--profile", help="Only files of this profile.")
+@click.option("--sender", help="Only files of this sender.")
+@click.option("--feed", help="Only files of this feed.")
+@common
+def replay(settings: Settings, as_json: bool, profile: str | None, sender: str | None, feed: str | None) -> int:
+    """Take files in again after a profile or contract was mended: the only way round "already committed"."""
+    import ingest as stage
+
+    with terminal.progress("replay") as progress:
+        report = stage.replay(
+            settings.home, profile=profile, sender=sender, feed=feed, as_of=settings.as_of, progress=progress
+        )
+    return _show_taken(report, as_json)
+
+
+@main.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--profile", required=True, help="How the sender writes.")
+@click.option("--sender", help="Who sent it [default: from the folder below landing/].")
+@click.option("--feed", help="What it holds [default: from the file name].")
+@click.option(
+    "--rows", type=click.Path(dir_okay=False, path_type=Path), help="Write the rows that would load as Parquet."
+)
+@click.option("--rejects", type=click.Path(dir_okay=False, path_type=Path), help="Write the rejects as Parquet.")
+@common
+def check(
+    settings: Settings,
+    as_json: bool,
+    file: Path,
+    profile: str,
+    sender: str | None,
+    feed: str | None,
+    rows: Path | None,
+    rejects: Path | None,
+) -> int:
+    """Dry run of one file: what would load, what would be rejected and why. Nothing is written but what you ask for."""
+    import ingest as stage
+
+    report = stage.check(settings.home, file, profile=profile, sender=sender, feed=feed, as_of=settings.as_of)
+    from pyarrow import parquet
+
+    for table, path in ((report.rows, rows), (report.rejects, rejects)):
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            parquet.write_table(table, path)
+    counts = ("feed", "sender", "records", "loaded", "rejected", "blank", "total_lines", "left_out", "rules")
+    if as_json:
+        terminal.show_json({name: getattr(report, name) for name in counts})
+    else:
+        terminal.show(f"{file}: " + ", ".join(f"{name} {getattr(report, name)}" for name in counts if name != "rules"))
+        columns = ["_record", "_line", "rule", "column", "value", "message"]
+        terminal.show_rows("Rejected", report.rejects.select(columns).to_pylist())
+    return DATA_PROBLEM if report.rejected or report.rejects.num_rows else FINE
+
+
+@main.command()
+@click.option("--full", is_flag=True, help="Fold every version anew instead of what the new commits touch.")
+@click.option("--target", type=click.Choice(["duckdb"]), default="duckdb", show_default=True, help="The engine.")
+@common
+def build(settings: Settings, as_json: bool, full: bool, target: str) -> int:
+    """Build and test the warehouse up to the marts, and write the demand panel (dbt phase 1)."""
+    from sellthrough import warehouse
+
+    with terminal.progress("build") as progress:
+        report = warehouse.build(settings, full=full, progress=progress)
+    return _show(report.as_log(), as_json, "Built")
+
+
+@main.command()
+@common
+def forecast(settings: Settings, as_json: bool) -> int:
+    """Forecast weekly demand from the panel that `build` wrote."""
+    from sellthrough import pipeline
+
+    with terminal.progress("forecast") as progress:
+        report = pipeline.forecast(settings, progress=progress)
+    return _show(report, as_json, "Forecast")
+
+
+@main.command()
+@common
+def alert(settings: Settings, as_json: bool) -> int:
+    """Build and test what is downstream of the forecast, alerts among them (dbt phase 2)."""
+    from sellthrough import warehouse
+
+    with terminal.progress("alert") as progress:
+        report = warehouse.alert(settings, progress=progress)
+    return _show(report.as_log(), as_json, "Alerted")
+
+
+@main.command()
+@common
+def publish(settings: Settings, as_json: bool) -> int:
+    """Check the marts, write the published copy and swap it in."""
+    from sellthrough import publish as stage
+
+    with terminal.progress("publish") as progress:
+        publication = stage.publish(settings, progress=progress)
+    if as_json:
+        terminal.show_json(publication.as_log())
+    else:
+        what = "Published" if publication.changed else "Nothing has changed; still published:"
+        terminal.show(f"{what} commit {publication.seq}, as of {publication.as_of}: {settings.published}")
+    return FINE
+
+
+@main.command()
+@common
+def run(settings: Settings, as_json: bool) -> int:
+    """Ingest, build, forecast, alert, publish: each only when something has changed."""
+    from sellthrough import pipeline
+
+    with ExitStack() as stack:
+        report = pipeline.run(settings, progress=lambda stage: stack.enter_context(terminal.progress(stage)))
+    if as_json:
+        terminal.show_json(pipeline.plain(report))
+    else:
+        for problem in report.ingest.get("problems", []):
+            terminal.complain(problem)
+        for stage in ("build", "forecast", "alert", "publish"):
+            terminal.show(f"{stage}: {'done' if getattr(report, stage) else 'nothing to do'}")
+        if settings.published.exists():
+            terminal.show(f"Look at {settings.published} (read-only), or run `sellthrough status`.")
+        else:
+            terminal.show(f"Nothing has landed yet: put files under {settings.landing}/<profile>/<sender>/.")
+    return report.exit_code
+
+
+@main.command()
+@common
+def status(settings: Settings, as_json: bool) -> int:
+    """Feeds, lateness, rejects by rule, unknown units, unmapped codes, and what readers see."""
+    from dataclasses import asdict
+
+    from sellthrough import status as stage
+
+    report = stage.status(settings)
+    if as_json:
+        terminal.show_json(asdict(report))
+        return FINE
+    if not report.commits:
+        terminal.show(
+            f"Nothing has been taken in yet. Put files under {settings.landing}/<profile>/<sender>/ and run `sellthrough run`."
+        )
+        return FINE
+    terminal.show(f"Home {report.home}: {report.commits} commits.")
+    terminal.show_rows("Feeds", report.feeds)
+    terminal.show_rows("Late or missing", report.lateness)
+    terminal.show_rows("Rejected, by rule", report.rejects)
+    terminal.show_rows("Files refused", report.refused_files)
+    terminal.show_rows("Failed expectations", report.warnings)
+    terminal.show_rows("Unknown units (value kept, no base quantity)", report.unknown_units)
+    terminal.show_rows("Codes without a master (under UNKNOWN)", report.unmapped_codes)
+    if report.published:
+        shown = report.published
+        terminal.show(
+            f"\nPublished: commit {shown['seq']}, as of {shown['as_of']}, at {shown['published_at']} UTC: {settings.published}"
+        )
+    else:
+        terminal.show("\nNothing has been published yet. Run `sellthrough run`.")
+    return FINE
+
+
+@main.command()
+@click.option("--date", "day", type=DAY, required=True, help="The business date.")
+@click.option("--sku", help="The SKU code.")
+@click.option("--distributor", help="The distributor code.")
+@click.option("--outlet", help="The outlet code.")
+@click.option("--limit", type=click.IntRange(1), default=200, show_default=True)
+@common
+def explain(
+    settings: Settings,
+    as_json: bool,
+    day: date,
+    sku: str | None,
+    distributor: str | None,
+    outlet: str | None,
+    limit: int,
+) -> int:
+    """Trace a published figure to its lines, each with the file and the record that it came from."""
+    from sellthrough import status as stage
+
+    lines = stage.trace(settings, day, sku=sku, distributor=distributor, outlet=outlet, limit=limit)
+    if as_json:
+        terminal.show_json(lines)
+    elif lines:
+        terminal.show_rows(f"Sale lines of {day}", lines, limit=limit)
+        quantity = sum(line["qty_base"] or 0 for line in lines)
+        terminal.show(
+            f"\n{len(lines)} lines, {quantity:,} base units, {sum(line['value_net'] for line in lines):,} net. Files lie under {settings.landing}."
+        )
+    else:
+        terminal.show("No published sale line answers to that.")
+    return FINE
+
+
+@main.command()
+@click.option("--port", type=int, default=8080, show_default=True, help="The port of the web page, on loopback.")
+@common
+def airflow(settings: Settings, as_json: bool, port: int) -> int:
+    """Start Airflow on this machine with the DAGs, the pool and the data home ready."""
+    from sellthrough import scheduler
+
+    return scheduler.standalone(settings, port)
+
+
+@main.command()
+@click.option("--seed", type=int, default=7, show_default=True)
+@click.option("--distributors", type=click.IntRange(1), default=40, show_default=True)
+@click.option("--outlets", type=click.IntRange(1), default=3000, show_default=True)
+@click.option("--skus", type=click.IntRange(1), default=100, show_default=True)
+@click.option("--days", type=click.IntRange(1), default=400, show_default=True)
+@common
+def demo(settings: Settings, as_json: bool, seed: int, distributors: int, outlets: int, skus: int, days: int) -> int:
+    """Simulate a network and carry it through all four DAGs with Airflow's own runner; then say what was found."""
+    from sellthrough import demo as stage
+
+    summary = stage.run(settings, seed=seed, distributors=distributors, outlets=outlets, skus=skus, days=days)
+    if as_json:
+        terminal.show_json(summary)
+    else:
+        stage.show(settings, summary)
+    return FINE
+
+
+def _defects(given: str | None) -> Path | None:
+    """The YAML of defects: what was named, none, or the sample that ships."""
+    if given == "none":
+        return None
+    path = Path(given) if given else Path(__file__).resolve().parents[1] / "simulation" / "defects.yml"
+    if not path.exists():
+        raise click.BadParameter(f"{path} does not exist; name a YAML of defects or `none`", param_hint="--defects")
+    return path
+
+
+def _show(report: Any, as_json: bool, verb: str) -> int:
+    from sellthrough.pipeline import plain
+
+    shown = report if isinstance(report, dict) else plain(report)
+    if as_json:
+        terminal.show_json(shown)
+    else:
+        facts = [
+            f"{name} {value:,}" if isinstance(value, int) else f"{name} {value}"
+            for name, value in shown.items()
+            if not isinstance(value, (list, dict))
+        ]
+        terminal.show(f"{verb}: {', '.join(facts)}")
+        for warning in shown.get("warnings") or []:
+            terminal.complain(f"warning: {warning}")
+    return FINE
+
+
+def _show_taken(report: Any, as_json: bool) -> int:
+    code = _show(report, as_json, "Taken in")
+    for problem in report.problems if not as_json else ():
+        terminal.complain(problem)
+    return report.exit_code or code
+
+
+def _stage_errors() -> list[type[Exception]]:
+    """The error types of the stages that were loaded: theirs are sentences as ours are."""
+    found: list[type[Exception]] = []
+    for package, name in (
+        ("ingest.errors", "IngestError"),
+        ("forecasting.errors", "ForecastError"),
+        ("simulation.errors", "SimulationError"),
+    ):
+        module = sys.modules.get(package)
+        error = getattr(module, name, None)
+        if isinstance(error, type) and issubclass(error, Exception):
+            found.append(error)
+    return found
+
+
+def _unexpected(settings: Settings, error: Exception) -> str:
+    """Keep the trace in a file and say where."""
+    log = settings.state / "logs" / f"{datetime.now(UTC):%Y%m%dT%H%M%S}_trace.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.write_text(traceback.format_exc(), encoding="utf-8")
+    return f"{type(error).__name__}: {error}\nThis was not expected; the trace is in {log}."
+
+
+def _end(message: str, as_json: bool, code: int) -> None:
+    if as_json:
+        terminal.show_json({"error": message})
+    terminal.complain(message)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""Everything that one may set, in one validated object; the only place that reads the environment.
+
+Each setting is an environment variable `SELLTHROUGH_<NAME>`; the command line's `--home` and `--as-of` win over them.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import date
+from pathlib import Path
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PROJECT_ROOT = Path(__file__).resolve().parents[1]
+
+NO_TELEMETRY = {
+    "DO_NOT_TRACK": "1",
+    "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+    "GX_ANALYTICS_ENABLED": "false",
+    "SCARF_ANALYTICS": "false",
+    "SCARF_NO_ANALYTICS": "true",
+}
+
+
+class Settings(BaseSettings):
+    """What the commands, the DAGs and the tests are told."""
+
+    model_config = SettingsConfigDict(env_prefix="SELLTHROUGH_", frozen=True, extra="ignore")
+
+    home: Path = Field(default=Path("data"), description="The data home: landing, bronze, warehouse, serving, state.")
+    as_of: date | None = Field(default=None, description="What counts as today; default: latest business date loaded.")
+    dbt_project: Path = Field(default=PROJECT_ROOT / "dbt_project", description="The dbt project's folder.")
+    dbt_threads: int = Field(default=2, ge=1, description="Models that dbt builds at the same time.")
+    keep_published: int = Field(default=3, ge=1, description="Published versions that stay under serving/versions.")
+    horizon_weeks: int = Field(default=8, ge=1, description="Weeks that the forecast looks ahead.")
+    forecast_origins: int = Field(default=3, ge=1, description="Rolling origins of the backtest.")
+    lock_timeout_s: float = Field(default=3600, ge=0, description="How long a writer waits for the one before it.")
+
+    @field_validator("home", "dbt_project")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().resolve()
+
+    @property
+    def landing(self) -> Path:
+        """What senders put there: never changed by us."""
+        return self.home / "landing"
+
+    @property
+    def bronze(self) -> Path:
+        """Typed rows, rejects and the commit log."""
+        return self.home / "bronze"
+
+    @property
+    def warehouse(self) -> Path:
+        """The DuckDB file that only the writer opens."""
+        return self.home / "warehouse.duckdb"
+
+    @property
+    def serving(self) -> Path:
+        """The published copy and its versions."""
+        return self.home / "serving"
+
+    @property
+    def published(self) -> Path:
+        """The stable name of the published file."""
+        return self.serving / "sellthrough.duckdb"
+
+    @property
+    def forecast(self) -> Path:
+        """The panel, the forecast runs and the pointer to the current one."""
+        return self.home / "forecast"
+
+    @property
+    def panel(self) -> Path:
+        """The weekly demand panel that phase 1 wrote."""
+        return self.forecast / "panel.parquet"
+
+    @property
+    def config(self) -> Path:
+        """The user's own contracts, profiles and seeds, laid over ours."""
+        return self.home / "config"
+
+    @property
+    def state(self) -> Path:
+        """What can be thrown away: Airflow, dbt, logs, the record of the last build."""
+        return self.home / "state"
+
+    @property
+    def snapshot(self) -> Path:
+        """What dbt reads of the commit log, written at the start of each build."""
+        return self.state / "snapshot"
+
+    @property
+    def dbt_state(self) -> Path:
+        """dbt's target and log folders."""
+        return self.state / "dbt"
+
+    @property
+    def airflow_home(self) -> Path:
+        """Where the built-in Airflow keeps its metadata and logs."""
+        return self.state / "airflow"
+
+    def subprocess_environment(self, **more: str) -> dict[str, str]:
+        """The environment of a process that we start: ours, the home made absolute, telemetry off."""
+        return {**os.environ, **NO_TELEMETRY, "SELLTHROUGH_HOME": str(self.home), **more}
+
+
+def switch_telemetry_off() -> None:
+    """Tell the libraries of this process not to call home."""
+    os.environ.update(NO_TELEMETRY)

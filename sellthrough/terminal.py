@@ -1,0 +1,94 @@
+"""How commands talk: a bar on a terminal, plain lines elsewhere, JSON when asked; results to stdout, the rest to stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+Report = Callable[[int, int, str], None]
+
+PLAIN_EVERY_S = 5.0
+
+
+@contextmanager
+def progress(stage: str) -> Iterator[Report]:
+    """Yield a function (done, total, label) that shows how far a stage is."""
+    if sys.stderr.isatty():
+        with _bar(stage) as report:
+            yield report
+    else:
+        yield _plain(stage)
+
+
+@contextmanager
+def _bar(stage: str) -> Iterator[Report]:
+    columns = (
+        TextColumn("{task.fields[stage]:<9}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}"),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("", total=None, stage=stage)
+
+        def report(done: int, total: int, label: str) -> None:
+            bar.update(task, completed=done, total=total, description=label[:60])
+
+        yield report
+
+
+def _plain(stage: str) -> Report:
+    started = time.monotonic()
+    said = [started]
+
+    def report(done: int, total: int, label: str) -> None:
+        now = time.monotonic()
+        if now - said[0] >= PLAIN_EVERY_S:
+            said[0] = now
+            sys.stderr.write(f"{stage}: {done}/{total} {label} ({now - started:.0f} s)\n")
+            sys.stderr.flush()
+
+    return report
+
+
+def show_json(value: Any) -> None:
+    """Print one JSON value to stdout."""
+    sys.stdout.write(json.dumps(value, indent=1, default=str) + "\n")
+
+
+def show(text: str) -> None:
+    """Print a line to stdout."""
+    sys.stdout.write(f"{text}\n")
+
+
+def complain(text: str) -> None:
+    """Print a line to stderr."""
+    sys.stderr.write(f"{text}\n")
+
+
+def show_rows(title: str, rows: Sequence[dict[str, Any]], limit: int = 20) -> None:
+    """Print rows as a table under a title; nothing when there are none."""
+    if not rows:
+        return
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for name in rows[0]:
+        numeric = all(isinstance(row[name], (int, float)) or row[name] is None for row in rows)
+        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+    for row in rows[:limit]:
+        table.add_row(
+            *("" if value is None else f"{value:,}" if isinstance(value, int) else str(value) for value in row.values())
+        )
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    console.print()
+    console.print(table)
+    if len(rows) > limit:
+        console.print(f"… and {len(rows) - limit} more (--json shows all)")

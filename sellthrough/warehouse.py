@@ -1,0 +1,355 @@
+"""Build the warehouse: one dbt process per phase, one writer at a time.
+
+Phase 1 is everything that needs no forecast, with its tests; then the demand panel is written for the forecast. Phase 2 is everything
+downstream of the forecast. What a phase did is kept under state/: `build.json` and `alert.json` say what the warehouse shows,
+`run_log/` holds one file per dbt run with every model and test.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from sellthrough.errors import AsOfDiffers, BuildFailed, FailedNode, NotBuilt, NothingCommitted
+from sellthrough.files import beside, digest_of, read_json, swap, write_json, writer_lock
+from sellthrough.settings import Settings
+
+Progress = Callable[[int, int, str], None]
+
+FORECAST_COLUMNS = {
+    "forecast": (
+        "level varchar, sku_code varchar, distributor_code varchar, territory_code varchar, week_start date, "
+        "mean decimal(18,4), median double, lo50 double, hi50 double, lo80 double, hi80 double, lo95 double, hi95 double, "
+        "model varchar, cutoff_date date, demand_class varchar"
+    ),
+    "accuracy": (
+        "level varchar, demand_class varchar, model varchar, origin_date date, wape double, bias double, mase double, "
+        "coverage80 double, coverage95 double, fva double, series bigint"
+    ),
+}
+
+
+@dataclass(frozen=True)
+class BuildReport:
+    """What one dbt phase did."""
+
+    phase: str
+    through_seq: int
+    as_of: date
+    full: bool
+    models: int
+    tests: int
+    warnings: list[str]
+    seconds: float
+    relations: list[str] = field(default_factory=list)
+
+    def as_log(self) -> dict[str, Any]:
+        """The report in plain values, for JSON and for Airflow."""
+        return json.loads(json.dumps(asdict(self), default=str))  # type: ignore[no-any-return]
+
+
+def build(
+    settings: Settings, full: bool = False, as_of: date | None = None, progress: Progress | None = None
+) -> BuildReport:
+    """Build and test everything up to the marts from all that is committed, then write the demand panel.
+
+    Args:
+        settings: where the home is.
+        full: fold every version anew instead of what the new commits touch.
+        as_of: what counts as today; default: the latest business date that is loaded.
+        progress: told of each model and test.
+
+    Raises:
+        NothingCommitted: bronze is empty.
+        BuildFailed: a model could not be built or a test failed.
+        WriterBusy: somebody else writes.
+    """
+    from ingest import bronze
+
+    with writer_lock(settings.state / "warehouse.lock", settings.lock_timeout_s) as lock:
+        snapshot = bronze.write_snapshot(settings.home, settings.snapshot)
+        pinned = bool(as_of or settings.as_of)
+        as_of = as_of or settings.as_of or snapshot.latest_business_date
+        if not snapshot.through_seq or as_of is None:
+            raise NothingCommitted(settings.home)
+        before = read_json(settings.state / "build.json")
+        code = code_digest(settings)
+        stale = before.get("code") not in (None, code) or before.get("through_seq", 0) > snapshot.through_seq
+        full = full or stale
+        shown = {
+            "through_seq": snapshot.through_seq,
+            "as_of": as_of,
+            "pinned": pinned,
+            "code": code,
+            "seeds": seeds_digest(settings),
+        }
+        write_json(settings.state / "build.json", {**shown, "status": "running"})
+        _write_build(settings, snapshot.through_seq, as_of)
+        _write_forecast_paths(settings)
+        report = _dbt(settings, "phase_1", snapshot.through_seq, as_of, full, lock, progress)
+        panel = export_panel(settings)
+        _record(settings, "build.json", report, {**shown, "panel": panel})
+    return report
+
+
+def alert(settings: Settings, as_of: date | None = None, progress: Progress | None = None) -> BuildReport:
+    """Build and test everything downstream of the forecast, for the marts that stand.
+
+    Raises:
+        NotBuilt: the marts do not stand, or their tests failed.
+        AsOfDiffers: the marts stand for another day.
+        BuildFailed, WriterBusy: as for `build`.
+    """
+    with writer_lock(settings.state / "warehouse.lock", settings.lock_timeout_s) as lock:
+        marts = passed_build(settings)
+        built_for = date.fromisoformat(marts["as_of"])
+        wanted = as_of or settings.as_of or built_for
+        if wanted != built_for:
+            raise AsOfDiffers(f"The marts stand for {built_for}. Run `sellthrough build --as-of {wanted}` first.")
+        shown = {"through_seq": marts["through_seq"], "as_of": built_for, "inputs": alert_inputs(settings)}
+        write_json(settings.state / "alert.json", {**shown, "status": "running"})
+        _write_build(settings, marts["through_seq"], built_for)
+        _write_forecast_paths(settings)
+        report = _dbt(settings, "phase_2", marts["through_seq"], built_for, False, lock, progress)
+        cutoff = read_json(settings.forecast / "current.json").get("cutoff_date")
+        _record(settings, "alert.json", report, {**shown, "cutoff_date": cutoff})
+    return report
+
+
+def passed_build(settings: Settings) -> dict[str, Any]:
+    """The record of the marts that stand, built and tested.
+
+    Raises:
+        NotBuilt: there are none, or the last build did not come to its end.
+    """
+    record = read_json(settings.state / "build.json")
+    if not record:
+        raise NotBuilt("The marts have not been built yet. Run `sellthrough build`.")
+    if record.get("status") != "passed":
+        raise NotBuilt(
+            "The last build did not pass to its end. Run `sellthrough build`; what to do when it fails: docs/runbooks/build-failed.md"
+        )
+    return record
+
+
+def alert_inputs(settings: Settings) -> dict[str, Any]:
+    """What phase 2 is made from: the marts, the forecast, the models and thresholds."""
+    marts = read_json(settings.state / "build.json")
+    return {
+        "through_seq": marts.get("through_seq"),
+        "as_of": str(marts.get("as_of")),
+        "code": marts.get("code"),
+        "seeds": marts.get("seeds"),
+        "finished_at": marts.get("finished_at"),
+        "run": read_json(settings.forecast / "current.json").get("run"),
+    }
+
+
+def code_digest(settings: Settings) -> str:
+    """A digest of the models and macros: when they change, versions are folded anew."""
+    root = settings.dbt_project
+    paths = [path for folder in ("models", "macros") for path in (root / folder).rglob("*.sql")]
+    return digest_of([*paths, root / "dbt_project.yml"], root)
+
+
+def seeds_digest(settings: Settings) -> str:
+    """A digest of our seeds and of the user's own, which are laid over them."""
+    ours = digest_of((settings.dbt_project / "seeds").rglob("*.csv"), settings.dbt_project)
+    return ours + digest_of((settings.config / "seeds").rglob("*.csv"), settings.config)
+
+
+def export_panel(settings: Settings) -> str:
+    """Write the weekly demand panel beside and swap it in; returns the digest of its content."""
+    temporary = beside(settings.panel)
+    with duckdb.connect(str(settings.warehouse), read_only=True) as warehouse:
+        warehouse.execute("set threads = 1")
+        warehouse.execute(
+            "copy (select * from intermediate.int_demand_panel_weekly order by sku_code, distributor_code, territory_code, week_start) "
+            f"to '{_quoted(temporary)}' (format parquet, compression zstd)"
+        )
+    swap(temporary, settings.panel)
+    return digest_of([settings.panel], settings.home)
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")
+
+
+def _write_build(settings: Settings, through_seq: int, as_of: date) -> None:
+    path = settings.snapshot / "build.parquet"
+    temporary = beside(path)
+    with duckdb.connect() as con:
+        con.execute(
+            f"copy (select {int(through_seq)}::bigint as through_seq, date '{as_of.isoformat()}' as as_of) to '{_quoted(temporary)}' (format parquet)"
+        )
+    swap(temporary, path)
+
+
+def _write_forecast_paths(settings: Settings) -> None:
+    """Name the forecast that stands, or empty tables of the same columns, for dbt to read."""
+    current = read_json(settings.forecast / "current.json")
+    rows = []
+    with duckdb.connect() as con:
+        for kind, columns in FORECAST_COLUMNS.items():
+            empty = settings.snapshot / "empty" / f"_{kind}.parquet"
+            if not empty.exists():
+                temporary = beside(empty)
+                con.execute(f"create or replace table {kind} ({columns})")
+                con.execute(f"copy {kind} to '{_quoted(temporary)}' (format parquet)")
+                swap(temporary, empty)
+            path = settings.forecast / current[kind] if current.get(kind) else empty
+            rows.append(f"('{kind}', '{_quoted(path)}')")
+        path = settings.snapshot / "forecast.parquet"
+        temporary = beside(path)
+        con.execute(
+            f"copy (select * from (values {', '.join(rows)}) as t(kind, path)) to '{_quoted(temporary)}' (format parquet)"
+        )
+    swap(temporary, path)
+
+
+def _record(settings: Settings, name: str, report: BuildReport, shown: dict[str, Any]) -> None:
+    finished = datetime.now(UTC).isoformat(timespec="seconds")
+    write_json(
+        settings.state / name,
+        {
+            **shown,
+            "status": "passed",
+            "finished_at": finished,
+            "seconds": report.seconds,
+            "relations": report.relations,
+        },
+    )
+
+
+def _dbt(
+    settings: Settings, selector: str, through_seq: int, as_of: date, full: bool, lock: int, progress: Progress | None
+) -> BuildReport:
+    """Run one dbt selector in a process of its own and read what it did."""
+    started = datetime.now(UTC)
+    target, logs = settings.dbt_state / "target", settings.dbt_state / "logs"
+    settings.dbt_state.mkdir(parents=True, exist_ok=True)
+    command = [
+        sys.executable,
+        "-m",
+        "dbt.cli.main",
+        "--log-format",
+        "json",
+        "--log-level",
+        "info",
+        "--log-level-file",
+        "info",
+    ]
+    command += [
+        "--no-use-colors",
+        "--no-print",
+        "build",
+        "--selector",
+        selector,
+        "--threads",
+        str(settings.dbt_threads),
+    ]
+    command += ["--project-dir", str(settings.dbt_project), "--profiles-dir", str(settings.dbt_project)]
+    command += [
+        "--target-path",
+        str(target),
+        "--log-path",
+        str(logs),
+        "--vars",
+        json.dumps({"snapshot_dir": str(settings.snapshot)}),
+    ]
+    if full:
+        command.append("--full-refresh")
+    results = target / "run_results.json"
+    results.unlink(missing_ok=True)
+    environment = settings.subprocess_environment()
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment,
+        cwd=settings.dbt_state,
+        pass_fds=(lock,),
+    )
+    said: list[str] = []
+    for line in process.stdout or ():
+        _follow(line, said, progress)
+    code = process.wait()
+    nodes = read_json(results).get("results", [])
+    seconds = (datetime.now(UTC) - started).total_seconds()
+    _write_run_log(settings, selector, started, code, nodes)
+    failed = [
+        FailedNode(_short(node["unique_id"]), node["status"], _first_lines(node.get("message")))
+        for node in nodes
+        if node["status"] in ("error", "fail", "runtime error")
+    ]
+    if code != 0 or failed or not nodes:
+        raise BuildFailed(selector, failed, logs / "dbt.log", " ".join(said[-3:]))
+    return BuildReport(
+        phase=selector,
+        through_seq=through_seq,
+        as_of=as_of,
+        full=full,
+        models=sum(node["unique_id"].startswith(("model.", "seed.")) for node in nodes),
+        tests=sum(node["unique_id"].startswith(("test.", "unit_test.")) for node in nodes),
+        warnings=[
+            f"{_short(node['unique_id'])}: {_first_lines(node.get('message'))}"
+            for node in nodes
+            if node["status"] == "warn"
+        ],
+        seconds=round(seconds, 1),
+        relations=sorted(node["relation_name"].replace('"', "") for node in nodes if node.get("relation_name")),
+    )
+
+
+def _follow(line: str, said: list[str], progress: Progress | None) -> None:
+    """Turn one line of dbt's JSON log into progress; keep what it says of errors."""
+    try:
+        event = json.loads(line)
+        info, data = event["info"], event.get("data", {})
+    except (ValueError, KeyError, TypeError):
+        if line.strip():
+            said.append(line.strip())
+        return
+    if info.get("level") == "error":
+        said.append(str(info.get("msg", "")).strip())
+    if progress and info.get("name") in ("LogModelResult", "LogTestResult", "LogSeedResult", "LogNodeResult"):
+        name = data.get("node_info", {}).get("node_name") or data.get("name", "")
+        progress(int(data.get("index", 0)), int(data.get("total", 0)) or 1, str(name))
+
+
+def _write_run_log(
+    settings: Settings, selector: str, started: datetime, code: int, nodes: list[dict[str, Any]]
+) -> None:
+    """Keep what dbt said of every model and test: the per-model view of a run."""
+    rows = [
+        {
+            "node": node["unique_id"],
+            "status": node["status"],
+            "seconds": round(node.get("execution_time") or 0.0, 3),
+            "failures": node.get("failures"),
+            "message": node.get("message"),
+        }
+        for node in nodes
+    ]
+    name = f"{started:%Y%m%dT%H%M%S%f}_{selector}.json"
+    write_json(
+        settings.state / "run_log" / name, {"phase": selector, "started_at": started, "exit_code": code, "nodes": rows}
+    )
+
+
+def _short(unique_id: str) -> str:
+    return ".".join(unique_id.split(".")[2:3]) or unique_id
+
+
+def _first_lines(message: str | None) -> str:
+    lines = [line.strip() for line in (message or "").splitlines() if line.strip()]
+    return " ".join(lines[:4])[:400]
