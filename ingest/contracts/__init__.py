@@ -1,0 +1,20 @@
+"""Feed contracts: what a canonical feed holds and which rules its rows obey."""
+
+from ingest.contracts.load import load_contracts, parse_contract
+from ingest.contracts.model import ENVELOPE, FEED_ORDER, REJECTS, Column, Contract, DatasetRule, Rule
+from ingest.contracts.rules import FRAMING_RULES, breaks, flags
+
+__all__ = [
+    "ENVELOPE",
+    "FEED_ORDER",
+    "FRAMING_RULES",
+    "REJECTS",
+    "Column",
+    "Contract",
+    "DatasetRule",
+    "Rule",
+    "breaks",
+    "flags",
+    "load_contracts",
+    "parse_contract",
+]
