@@ -1,0 +1,374 @@
+"""Profiles: how one kind of sender writes, as validated settings."""
+
+from __future__ import annotations
+
+import codecs
+import difflib
+import fnmatch
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from datetime import date, time
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import polars as pl
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from ingest import overlay
+from ingest.contracts import Contract
+from ingest.errors import IngestError, ProfileInvalid, UnknownProfile
+
+READING_VERSION = 1
+"""Raised when the code reads the same file with the same settings differently, so that `replay` reads it again."""
+
+
+def _text(value: Any) -> Any:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value.isoformat() if isinstance(value, date) else str(value) if isinstance(value, int | float) else value
+
+
+def _texts(value: Any) -> Any:
+    return tuple(_text(item) for item in value) if isinstance(value, list | tuple) else (_text(value),)
+
+
+Text = Annotated[str, BeforeValidator(_text)]
+Texts = Annotated[tuple[str, ...], BeforeValidator(_texts)]
+
+
+class Settings(BaseModel):
+    """Base of all profile settings: unknown keys are errors, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class Totals(Settings):
+    """A row that the sender declares as a total: its cell in `column` (the first, unless named) is one of `values`."""
+
+    values: Texts
+    column: str | None = None
+
+
+class Sender(Settings):
+    """Where the sender's code comes from."""
+
+    source: Literal["folder", "constant", "column"] = Field("folder", alias="from")
+    value: Text | None = None
+    column: str | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Sender:
+        if self.source == "constant" and not self.value:
+            raise ValueError("a constant sender needs `value`")
+        if self.source == "column" and not self.column:
+            raise ValueError("a sender from a column needs `column`")
+        return self
+
+
+class CutOff(Settings):
+    """By when a day's file is due: so many days after the business date, at a time of day."""
+
+    days: int = 1
+    at: time = time(12, 0)
+    zone: str = "UTC"
+
+
+class Period(Settings):
+    """How a file says which business dates it covers: by its name, else by the day on which it arrived."""
+
+    pattern: str | None = r"(?P<from>\d{4}-\d{2}-\d{2})(?:_(?P<to>\d{4}-\d{2}-\d{2}))?"
+    format: str = "%Y-%m-%d"
+    arrival_offset_days: int | None = None
+
+    @field_validator("pattern")
+    @classmethod
+    def _groups(cls, pattern: str | None) -> str | None:
+        if pattern is not None and "from" not in _compiled(pattern).groupindex:
+            raise ValueError("the pattern needs a named group `from` (and may have `to`)")
+        return pattern
+
+
+class Split(Settings):
+    """One column of the file that holds several of ours: a regular expression with our names as groups."""
+
+    column: str
+    pattern: str
+
+    @field_validator("pattern")
+    @classmethod
+    def _groups(cls, pattern: str) -> str:
+        if not _compiled(pattern).groupindex:
+            raise ValueError("the pattern needs named groups, one per column")
+        return pattern
+
+
+class Derive(Settings):
+    """A column told from the first letters of another one, longest prefix first."""
+
+    column: str
+    prefixes: dict[str, Text]
+
+
+class PointInPolygon(Settings):
+    """Look up which polygon of a GeoJSON file holds the row's point."""
+
+    geojson: str
+    property: str
+    into: str
+    latitude: str = "latitude"
+    longitude: str = "longitude"
+
+
+class Enrichment(Settings):
+    """One generic enrichment."""
+
+    point_in_polygon: PointInPolygon
+
+
+class Override(Settings):
+    """What one sender gets wrong for a time: rows that match get the values of `set`."""
+
+    sender: Text
+    feed: str | None = None
+    first: date | None = Field(None, alias="from")
+    last: date | None = Field(None, alias="until")
+    where: dict[str, Texts] = {}
+    put: dict[str, Text | None] = Field(alias="set")
+
+
+class SeedGeoJson(Settings):
+    """Seed rows taken from the features of a GeoJSON file: our column -> property."""
+
+    file: str
+    columns: dict[str, str]
+    constants: dict[str, Text] = {}
+
+
+class Seed(Settings):
+    """Rows of a master that the profile brings itself."""
+
+    sender: Text
+    rows: tuple[dict[str, Text | None], ...] = ()
+    geojson: SeedGeoJson | None = None
+
+
+class Reading(Settings):
+    """Everything that decides how one feed's files of a profile are read."""
+
+    files: Texts
+    format: Literal["csv", "xlsx"] = "csv"
+    encoding: str = "utf-8"
+    delimiter: str = Field(",", min_length=1, max_length=1)
+    quote: str | None = Field('"', min_length=1, max_length=1)
+    max_record_lines: int = Field(50, ge=1)
+    title_rows: int = Field(0, ge=0)
+    sheet: str | None = None
+    totals: Totals | None = None
+    decimal: Literal[".", ","] = "."
+    thousands: str | None = Field(None, min_length=1, max_length=1)
+    dates: Texts = ("%Y-%m-%d",)
+    timestamps: Texts = ("%Y-%m-%dT%H:%M:%S%.fZ", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f")
+    true_values: Texts = ("true", "1", "Y", "yes")
+    false_values: Texts = ("false", "0", "N", "no")
+    sender: Sender = Sender()
+    mode: Literal["append", "replace"] = "append"
+    cut_off: CutOff = CutOff()
+    period: Period = Period()
+    contract_names: bool = False
+    columns: dict[str, Texts] = {}
+    ignore_columns: Texts = ()
+    split: tuple[Split, ...] = ()
+    derive: dict[str, Derive] = {}
+    values: dict[str, dict[str, Text]] = {}
+    units: dict[str, Texts] = {}
+    constants: dict[str, Text] = {}
+    defaults: dict[str, Text] = {}
+    sign: Literal["by_document_type", "as_sent"] = "by_document_type"
+    derive_returns: bool = False
+    key: tuple[str, ...] | None = None
+    enrich: tuple[Enrichment, ...] = ()
+    overrides: tuple[Override, ...] = ()
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, encoding: str) -> str:
+        try:
+            return codecs.lookup(encoding).name
+        except LookupError as error:
+            raise ValueError(f"{encoding!r} is no known encoding") from error
+
+    @model_validator(mode="after")
+    def _separators_differ(self) -> Reading:
+        if self.thousands == self.decimal:
+            raise ValueError("`thousands` and `decimal` are the same sign")
+        if self.delimiter == self.quote:
+            raise ValueError("`delimiter` and `quote` are the same sign")
+        return self
+
+
+class Profile(Settings):
+    """A sender dialect: its feeds, each with its complete reading settings, and the masters that it brings."""
+
+    id: str
+    description: str = ""
+    owner: str = ""
+    ignore_files: Texts = ()
+    feeds: dict[str, Reading] = {}
+    seeds: dict[str, Seed] = {}
+
+    def feed_of(self, file_name: str) -> str | None:
+        """The feed whose pattern fits the file's name; of several, the pattern with the most fixed letters."""
+        best: tuple[int, str] | None = None
+        for feed, reading in self.feeds.items():
+            for pattern in reading.files:
+                if fnmatch.fnmatchcase(file_name.lower(), pattern.lower()):
+                    weight = len(re.sub(r"\[[^]]*\]|[*?]", "", pattern))
+                    if best is None or weight > best[0]:
+                        best = (weight, feed)
+        return best[1] if best else None
+
+    def ignores(self, file_name: str) -> bool:
+        """True for a file that lies in the profile's folder but is no feed."""
+        return any(fnmatch.fnmatchcase(file_name.lower(), pattern.lower()) for pattern in self.ignore_files)
+
+    def digest(self, feed: str, sender: str, contract: Contract) -> str:
+        """Digest of everything that decides how this sender's files of the feed are read."""
+        settings = self.feeds[feed].model_dump(mode="json", by_alias=True, exclude={"overrides", "files", "cut_off"})
+        overrides = [
+            override.model_dump(mode="json", by_alias=True)
+            for override in self.feeds[feed].overrides
+            if override.sender == sender and override.feed in (None, feed)
+        ]
+        text = overlay.canonical([READING_VERSION, settings, overrides, contract.digest])
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+class Catalogue:
+    """All contracts and profiles of a home; a profile is read when it is first asked for."""
+
+    def __init__(self, home: Path | None, contracts: Mapping[str, Contract]) -> None:
+        self.contracts = dict(contracts)
+        self._layers = overlay.layers("profiles", home)
+        self._profiles: dict[str, Profile] = {}
+
+    @property
+    def profile_ids(self) -> tuple[str, ...]:
+        """Ids of all profiles."""
+        return tuple(sorted(self._layers))
+
+    def profile(self, profile_id: str) -> Profile:
+        """The profile of that id.
+
+        Raises:
+            UnknownProfile: there is none.
+            ProfileInvalid: its settings are wrong.
+        """
+        if profile_id not in self._profiles:
+            if profile_id not in self._layers:
+                raise UnknownProfile(profile_id, self.profile_ids)
+            try:
+                document = overlay.load(self._layers[profile_id])
+            except IngestError as error:
+                raise ProfileInvalid(profile_id, str(error)) from error
+            self._profiles[profile_id] = parse_profile(profile_id, document, self.contracts)
+        return self._profiles[profile_id]
+
+
+def parse_profile(profile_id: str, document: Mapping[str, Any], contracts: Mapping[str, Contract]) -> Profile:
+    """Validate a profile document and complete each feed's settings with those of the profile."""
+    own = {key: value for key, value in document.items() if key in ("id", "description", "owner", "ignore_files", "seeds")}
+    common = {key: value for key, value in document.items() if key not in own and key != "feeds"}
+    own.setdefault("id", profile_id)
+    feeds = document.get("feeds") or {}
+    if not isinstance(feeds, Mapping):
+        raise ProfileInvalid(profile_id, "feeds: a mapping of feed ids is expected")
+    unknown = sorted(set(common) - _setting_names())
+    if unknown:
+        raise ProfileInvalid(profile_id, _unknown_keys(unknown, _setting_names() | set(Profile.model_fields)))
+    own["feeds"] = {feed: overlay.merge(common, settings or {}) for feed, settings in feeds.items()}
+    try:
+        profile = Profile.model_validate(own)
+    except ValidationError as error:
+        raise ProfileInvalid(profile_id, _explain(error)) from error
+    if profile.id != profile_id:
+        raise ProfileInvalid(profile_id, f"id {profile.id!r} must equal the file's name {profile_id!r}")
+    for feed, reading in profile.feeds.items():
+        if feed not in contracts:
+            raise ProfileInvalid(profile_id, f"feeds.{feed}: no such feed; known are {', '.join(contracts)}")
+        _check_reading(profile_id, reading, contracts[feed])
+    for feed, seed in profile.seeds.items():
+        if feed not in contracts:
+            raise ProfileInvalid(profile_id, f"seeds.{feed}: no such feed; known are {', '.join(contracts)}")
+        used = {key for row in seed.rows for key in row}
+        if seed.geojson is not None:
+            used |= set(seed.geojson.columns) | set(seed.geojson.constants)
+        _check_columns(profile_id, f"seeds.{feed}", used, contracts[feed])
+    return profile
+
+
+def _check_reading(profile_id: str, reading: Reading, contract: Contract) -> None:
+    where = f"feeds.{contract.feed}"
+    groups = {name for split in reading.split for name in _compiled(split.pattern).groupindex}
+    named: list[tuple[str, Iterable[str]]] = [
+        ("columns", reading.columns),
+        ("split", groups),
+        ("key", reading.key or ()),
+        ("enrich", (name for e in reading.enrich for name in _point_columns(e.point_in_polygon))),
+    ]
+    for setting, names in named:
+        _check_columns(profile_id, f"{where}.{setting}", names, contract)
+    for override in reading.overrides:
+        if override.feed == contract.feed:
+            _check_columns(profile_id, f"{where}.overrides", [*override.where, *override.put], contract)
+    for split in reading.split:
+        try:
+            pl.Series(["x"]).str.extract(split.pattern, 1)
+        except pl.exceptions.PolarsError as error:
+            raise ProfileInvalid(profile_id, f"{where}.split: pattern {split.pattern!r}: {error}") from error
+    unknown = sorted(set(reading.units) - {"EA", "IN", "CS"})
+    if unknown:
+        raise ProfileInvalid(profile_id, f"{where}.units: {', '.join(unknown)} is none of EA, IN, CS")
+
+
+def _point_columns(enrichment: PointInPolygon) -> tuple[str, str, str]:
+    return enrichment.into, enrichment.latitude, enrichment.longitude
+
+
+def _check_columns(profile_id: str, where: str, names: Iterable[str], contract: Contract) -> None:
+    unknown = sorted(set(names) - set(contract.names))
+    if unknown:
+        raise ProfileInvalid(profile_id, f"{where}: " + _unknown_keys(unknown, contract.names))
+
+
+def _setting_names() -> set[str]:
+    return set(Reading.model_fields)
+
+
+def _unknown_keys(unknown: Iterable[str], known: Iterable[str]) -> str:
+    parts = []
+    for key in unknown:
+        near = difflib.get_close_matches(key, list(known), 1)
+        parts.append(f"unknown key `{key}`" + (f", did you mean `{near[0]}`?" if near else ""))
+    return "; ".join(parts)
+
+
+def _explain(error: ValidationError) -> str:
+    parts = []
+    for item in error.errors():
+        place = ".".join(str(step) for step in item["loc"])
+        if item["type"] == "extra_forbidden":
+            key = str(item["loc"][-1])
+            known = _setting_names() if place.startswith("feeds.") else set(Profile.model_fields)
+            near = difflib.get_close_matches(key, list(known), 1)
+            parts.append(f"{place}: unknown key" + (f", did you mean `{near[0]}`?" if near else ""))
+        else:
+            parts.append(f"{place}: {item['msg'].removeprefix('Value error, ')} (is {item['input']!r})"[:300])
+    return "; ".join(parts)
+
+
+def _compiled(pattern: str) -> re.Pattern[str]:
+    try:
+        return re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"{pattern!r} is no valid regular expression: {error}") from error
