@@ -380,7 +380,7 @@ def _defects(given: str | None) -> Path | None:
     """The YAML of defects: what was named, none, or the sample that ships."""
     if given == "none":
         return None
-    path = Path(given) if given else Path(__file__).resolve().parents[1] / "simulation" / "defects.yml"
+    path = Path(given) if given else Path(__file__).resolve().parents[1] / "simulation" / "defects_default.yaml"
     if not path.exists():
         raise click.BadParameter(f"{path} does not exist; name a YAML of defects or `none`", param_hint="--defects")
     return path

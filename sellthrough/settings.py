@@ -35,6 +35,7 @@ class Settings(BaseSettings):
     keep_published: int = Field(default=3, ge=1, description="Published versions that stay under serving/versions.")
     horizon_weeks: int = Field(default=8, ge=1, description="Weeks that the forecast looks ahead.")
     forecast_origins: int = Field(default=3, ge=1, description="Rolling origins of the backtest.")
+    ingest_schedule: str = Field(default="30 12 * * *", description="When the DAG ingest_feeds runs (cron, UTC).")
     lock_timeout_s: float = Field(default=3600, ge=0, description="How long a writer waits for the one before it.")
 
     @field_validator("home", "dbt_project")

@@ -1,0 +1,52 @@
+"""Take in what has landed, feed by feed, then evaluate the expectations of the contracts.
+
+Runs once a day after the senders' cut-off and maps over the feeds that have something to take in: masters first, then facts.
+What is committed already is left alone, so any run may be repeated. **Backfill this one**: a backfill run of a day takes the feeds
+that have an uncommitted file of that day. The asset `bronze` changes only when something was committed.
+
+Data problems do not fail a run: refused files and records are counted and shown by `sellthrough status`.
+On failure: docs/runbooks/build-failed.md.
+"""
+
+from airflow.sdk import dag, task
+from airflow.sdk.exceptions import AirflowSkipException
+
+from sellthrough import orchestration
+
+
+@dag(**orchestration.defaults(__doc__), schedule=orchestration.ingest_schedule())
+def ingest_feeds() -> None:
+    @task(trigger_rule="none_failed")
+    def list_landed(kind: str, params: dict, dag_run=None, data_interval_start=None) -> list[str]:
+        from sellthrough import arrivals
+
+        day = data_interval_start.date() if str(dag_run.run_type) == "backfill" else None
+        return arrivals.waiting_feeds(orchestration.settings(params), day=day)[kind]
+
+    def take_in(feed: str, params: dict) -> int:
+        import ingest
+
+        settings = orchestration.settings(params)
+        report = ingest.run(settings.home, feed=feed, as_of=settings.as_of, progress=orchestration.progress(feed))
+        orchestration.tell(report)
+        return report.commits
+
+    @task(outlets=[orchestration.BRONZE], trigger_rule="none_failed")
+    def evaluate_quality(commits: list, params: dict) -> dict:
+        if not sum(orchestration.flat(commits)):
+            raise AirflowSkipException("Nothing was committed.")
+        from ingest import quality
+
+        return orchestration.tell(quality.run(orchestration.settings(params).home))
+
+    taken = []
+    for kind in ("masters", "facts"):
+        landed = list_landed.override(task_id=f"list_{kind}")(kind)
+        ingest_kind = task(take_in, task_id=f"ingest_{kind}", map_index_template="{{ task.op_kwargs['feed'] }}")
+        if taken:
+            taken[-1] >> landed
+        taken.append(ingest_kind.expand(feed=landed))
+    evaluate_quality(taken)
+
+
+ingest_feeds()
