@@ -1,0 +1,69 @@
+{# The folder in which the build has laid out what it sees: one snapshot of the commit log, as Parquet. #}
+{% macro snapshot_dir() -%}
+    {{ var('snapshot_dir', env_var('SELLTHROUGH_HOME', 'data') ~ '/state/snapshot') }}
+{%- endmacro %}
+
+{# One of the snapshot's control tables: commit, file, scope, path, rule, build. #}
+{% macro snapshot(name) -%}
+    read_parquet('{{ snapshot_dir() | replace("'", "''") }}/{{ name }}.parquet')
+{%- endmacro %}
+
+{#
+    Every live Parquet file of a feed (or, with kind='rejects', its rejected records), as a table expression with `filename`.
+
+    The list is read at run time and starts with an empty file of the feed's shape, so that a feed that has never come is an
+    empty table. One path may be named by several commits (a replay that reads the same); join `path` for the commit.
+#}
+{% macro bronze(feed, kind='rows') -%}
+    {%- set paths = [snapshot_dir() ~ '/empty/' ~ (feed if kind == 'rows' else '_rejects') ~ '.parquet'] -%}
+    {%- if execute -%}
+        {%- set found = run_query(
+            "select distinct path from " ~ snapshot('path')
+            ~ " where feed = '" ~ feed ~ "' and kind = '" ~ kind ~ "' order by path"
+        ) -%}
+        {%- do paths.extend(found.columns[0].values()) -%}
+    {%- endif -%}
+    read_parquet(
+        [{% for path in paths %}'{{ path | replace("'", "''") }}'{{ ', ' if not loop.last }}{% endfor %}],
+        union_by_name = true,
+        filename = true
+    )
+{%- endmacro %}
+
+{#
+    The rows of a feed with their commit and file, renamed and cast by `columns` (a list of select expressions over `loaded`).
+
+    Adds: line_key, seq, arrival (first commit of this very file), last_seq (the last commit that read this file), pos, sender,
+    source_file, source_record, prior_date_to (the last business date that the sender's files had covered before).
+#}
+{% macro staged(feed, columns) -%}
+with loaded as (select * from {{ bronze(feed) }}),
+
+paths as (
+    select distinct path, seq from {{ snapshot('path') }}
+    where feed = '{{ feed }}' and kind = 'rows'
+),
+
+files as (select * from {{ ref('stg_file') }} where feed = '{{ feed }}'),
+
+final as (
+    select
+        {{ key(["'" ~ feed ~ "'", 'loaded._key']) }} as line_key,
+        paths.seq,
+        files.first_seq as arrival,
+        files.last_seq,
+        files.prior_date_to,
+        loaded._pos as pos,
+        loaded._sender as sender,
+        loaded._file as source_file,
+        loaded._record as source_record,
+        {%- for column in columns %}
+        {{ column }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from loaded
+    inner join paths on loaded.filename = paths.path
+    inner join files on paths.seq = files.seq and loaded._file = files.file
+)
+
+select * from final
+{%- endmacro %}

@@ -1,0 +1,44 @@
+{# The first day of the week (Monday), month, quarter or year that holds a date, as a date. #}
+{% macro period_start(grain, date) -%}
+    cast(date_trunc('{{ grain }}', {{ date }}) as date)
+{%- endmacro %}
+
+{# Whole days from one date to another. #}
+{% macro days_between(date_from, date_to) -%}
+    {%- if target.type == 'spark' -%}
+        datediff({{ date_to }}, {{ date_from }})
+    {%- else -%}
+        date_diff('day', {{ date_from }}, {{ date_to }})
+    {%- endif -%}
+{%- endmacro %}
+
+{# A date so many days later (or earlier, if negative), as a date. #}
+{% macro add_days(date, days) -%}
+    {%- if target.type == 'spark' -%}
+        date_add({{ date }}, {{ days }})
+    {%- else -%}
+        cast({{ date }} + cast({{ days }} as integer) as date)
+    {%- endif -%}
+{%- endmacro %}
+
+{# Monday is 1, Sunday is 7. #}
+{% macro day_of_week(date) -%}
+    {%- if target.type == 'spark' -%}
+        (weekday({{ date }}) + 1)
+    {%- else -%}
+        cast(isodow({{ date }}) as integer)
+    {%- endif -%}
+{%- endmacro %}
+
+{# Every date from one to another, both included, as a one-column table `date_day`; for use in a from clause. #}
+{% macro date_series(date_from, date_to) -%}
+    {%- if target.type == 'spark' -%}
+        (select explode(sequence({{ date_from }}, {{ date_to }}, interval 1 day)) as date_day)
+    {%- else -%}
+        (select cast(unnest(generate_series({{ date_from }}, {{ date_to }}, interval 1 day)) as date) as date_day)
+    {%- endif -%}
+{%- endmacro %}
+
+{# The ends of the calendar as we use it: since ever, for ever. #}
+{% macro since_ever() -%} cast('0001-01-01' as date) {%- endmacro %}
+{% macro for_ever() -%} cast('9999-12-31' as date) {%- endmacro %}

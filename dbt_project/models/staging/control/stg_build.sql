@@ -1,0 +1,4 @@
+select
+    through_seq,
+    as_of
+from {{ snapshot('build') }}

@@ -1,0 +1,7 @@
+select
+    feed,
+    rule,
+    severity,
+    bit,
+    description
+from {{ snapshot('rule') }}

@@ -1,0 +1,23 @@
+-- what a batch states wholly: whatever it lacks within is gone
+with scopes as (select * from {{ snapshot('scope') }}),
+
+files as (select * from {{ ref('stg_file') }}),
+
+final as (
+    select
+        scopes.seq,
+        scopes.feed,
+        scopes.sender,
+        coalesce(scopes.date_from, {{ since_ever() }}) as date_from,
+        coalesce(scopes.date_to, {{ for_ever() }}) as date_to,
+        coalesce(max(files.first_seq), scopes.seq) as arrival
+    from scopes
+    left join files
+        on scopes.seq = files.seq
+        and scopes.sender = files.sender
+        and files.date_from <= coalesce(scopes.date_to, {{ for_ever() }})
+        and files.date_to >= coalesce(scopes.date_from, {{ since_ever() }})
+    group by scopes.seq, scopes.feed, scopes.sender, scopes.date_from, scopes.date_to
+)
+
+select * from final

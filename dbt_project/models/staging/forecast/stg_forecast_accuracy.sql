@@ -1,0 +1,16 @@
+{{ config(materialized='view') }}
+
+-- depends_on: {{ source('forecast', 'accuracy') }}
+{{ state_rows('accuracy', [
+    ('level', 'varchar'),
+    ('demand_class', 'varchar'),
+    ('model', 'varchar'),
+    ('origin_date', 'date'),
+    ('wape', 'double'),
+    ('bias', 'double'),
+    ('mase', 'double'),
+    ('coverage80', 'double'),
+    ('coverage95', 'double'),
+    ('fva', 'double'),
+    ('series', 'bigint'),
+]) }}
