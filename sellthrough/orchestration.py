@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import structlog
-from airflow.sdk import Asset, Param
+from airflow.sdk import Asset, CronDataIntervalTimetable, Param
 
 from sellthrough.settings import Settings, switch_telemetry_off
 
@@ -42,9 +42,9 @@ def settings(params: Any) -> Settings:
     return Settings(as_of=date.fromisoformat(as_of)) if as_of else Settings()
 
 
-def ingest_schedule() -> str:
-    """When ingest_feeds runs: a cron expression from the settings."""
-    return Settings().ingest_schedule
+def ingest_schedule() -> CronDataIntervalTimetable:
+    """When ingest_feeds runs: at the end of each interval of the settings' cron expression."""
+    return CronDataIntervalTimetable(Settings().ingest_schedule, timezone="UTC")
 
 
 def progress(stage: str) -> Any:
