@@ -1,1 +1,8 @@
 """A made distribution network with known truth, written as senders would write it."""
+
+from simulation.errors import InvalidDefect, InvalidDefectFile, InvalidSize, OutputNotEmpty, SimulationError
+from simulation.runner import DEFAULT_END, SimulationReport, run
+
+__all__ = [
+    "DEFAULT_END", "InvalidDefect", "InvalidDefectFile", "InvalidSize", "OutputNotEmpty", "SimulationError", "SimulationReport", "run",
+]
