@@ -24,19 +24,6 @@ from sellthrough.settings import Settings
 
 Progress = Callable[[int, int, str], None]
 
-FORECAST_COLUMNS = {
-    "forecast": (
-        "level varchar, sku_code varchar, distributor_code varchar, territory_code varchar, week_start date, "
-        "mean decimal(18,4), median double, lo50 double, hi50 double, lo80 double, hi80 double, lo95 double, hi95 double, "
-        "model varchar, cutoff_date date, demand_class varchar"
-    ),
-    "accuracy": (
-        "level varchar, demand_class varchar, model varchar, origin_date date, wape double, bias double, mase double, "
-        "coverage80 double, coverage95 double, fva double, series bigint"
-    ),
-}
-
-
 @dataclass(frozen=True)
 class BuildReport:
     """What one dbt phase did."""
@@ -93,7 +80,7 @@ def build(
         }
         write_json(settings.state / "build.json", {**shown, "status": "running"})
         _write_build(settings, snapshot.through_seq, as_of)
-        _write_forecast_paths(settings)
+        _write_state_files(settings)
         report = _dbt(settings, "phase_1", snapshot.through_seq, as_of, full, lock, progress)
         panel = export_panel(settings)
         _record(settings, "build.json", report, {**shown, "panel": panel})
@@ -117,7 +104,7 @@ def alert(settings: Settings, as_of: date | None = None, progress: Progress | No
         shown = {"through_seq": marts["through_seq"], "as_of": built_for, "inputs": alert_inputs(settings)}
         write_json(settings.state / "alert.json", {**shown, "status": "running"})
         _write_build(settings, marts["through_seq"], built_for)
-        _write_forecast_paths(settings)
+        _write_state_files(settings)
         report = _dbt(settings, "phase_2", marts["through_seq"], built_for, False, lock, progress)
         cutoff = read_json(settings.forecast / "current.json").get("cutoff_date")
         _record(settings, "alert.json", report, {**shown, "cutoff_date": cutoff})
@@ -193,25 +180,20 @@ def _write_build(settings: Settings, through_seq: int, as_of: date) -> None:
     swap(temporary, path)
 
 
-def _write_forecast_paths(settings: Settings) -> None:
-    """Name the forecast that stands, or empty tables of the same columns, for dbt to read."""
-    current = read_json(settings.forecast / "current.json")
-    rows = []
+def _write_state_files(settings: Settings) -> None:
+    """Name the files of the forecast and of the expectations that stand, for dbt to read; none where there is none yet."""
+    forecast = read_json(settings.forecast / "current.json")
+    quality = read_json(settings.bronze / "_quality" / "current.json")
+    rows = [(kind, str(settings.forecast / forecast[kind])) for kind in ("forecast", "accuracy") if forecast.get(kind)]
+    if quality.get("path"):
+        rows.append(("quality", str(settings.bronze / quality["path"])))
+    path = settings.snapshot / "forecast.parquet"
+    temporary = beside(path)
     with duckdb.connect() as con:
-        for kind, columns in FORECAST_COLUMNS.items():
-            empty = settings.snapshot / "empty" / f"_{kind}.parquet"
-            if not empty.exists():
-                temporary = beside(empty)
-                con.execute(f"create or replace table {kind} ({columns})")
-                con.execute(f"copy {kind} to '{_quoted(temporary)}' (format parquet)")
-                swap(temporary, empty)
-            path = settings.forecast / current[kind] if current.get(kind) else empty
-            rows.append(f"('{kind}', '{_quoted(path)}')")
-        path = settings.snapshot / "forecast.parquet"
-        temporary = beside(path)
-        con.execute(
-            f"copy (select * from (values {', '.join(rows)}) as t(kind, path)) to '{_quoted(temporary)}' (format parquet)"
-        )
+        con.execute("create table named (kind varchar, path varchar)")
+        for row in rows:
+            con.execute("insert into named values (?, ?)", row)
+        con.execute(f"copy named to '{_quoted(temporary)}' (format parquet)")
     swap(temporary, path)
 
 
