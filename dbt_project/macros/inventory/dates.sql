@@ -1,0 +1,22 @@
+{# One row per day (or week) from first to last, both included, as a date; for use in a select list beside other columns. #}
+{% macro each_day(first, last, days=1) -%}
+    {%- if target.type == 'spark' -%}
+        explode(sequence({{ first }}, {{ last }}, interval {{ days }} day))
+    {%- else -%}
+        cast(
+            unnest(generate_series(cast({{ first }} as timestamp), cast({{ last }} as timestamp), interval {{ days }} day))
+            as date
+        )
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro each_week(first, last) -%}{{ each_day(first, last, 7) }}{%- endmacro %}
+
+{# The month before a first of the month. #}
+{% macro previous_month(month) -%}cast({{ month }} - interval '1' month as date){%- endmacro %}
+
+{# A time of day, UTC. #}
+{% macro at_hour(day, hour) -%}(cast({{ day }} as timestamp) + interval '1' hour * {{ hour }}){%- endmacro %}
+
+{# The date after which business dates are hidden: what the build counts as today. #}
+{% macro as_of_date() -%}(select max(as_of) from {{ ref('stg_build') }}){%- endmacro %}

@@ -1,0 +1,53 @@
+{{ config(materialized='view') }}
+
+with landed as (
+    select
+        feed,
+        sender,
+        date_from,
+        least(date_to, {{ as_of_date() }}) as date_to,
+        names_day,
+        status,
+        arrived_at
+    from {{ ref('stg_file') }}
+    where status in ('loaded', 'nil') and date_from is not null and date_from <= {{ as_of_date() }}
+),
+
+owed_day as ({{ owed_day_sql('landed', as_of_date()) | indent(4) }}),
+
+covered_day as (
+    select
+        feed,
+        sender,
+        {{ each_day('date_from', 'date_to') }} as business_date,
+        names_day,
+        status,
+        arrived_at
+    from landed
+),
+
+arrival as (
+    -- the first file that told of the day; nil only when no file of the day had rows
+    select
+        feed,
+        sender,
+        business_date,
+        min(arrived_at) as arrived_at,
+        min(case when status = 'nil' then 1 else 0 end) = 1 as is_nil
+    from covered_day
+    group by feed, sender, business_date
+)
+
+select
+    coalesce(owed_day.feed, arrival.feed) as feed,
+    coalesce(owed_day.sender, arrival.sender) as sender,
+    coalesce(owed_day.business_date, arrival.business_date) as business_date,
+    owed_day.business_date is not null as is_owed,
+    arrival.arrived_at,
+    coalesce(arrival.is_nil, false) as is_nil
+from owed_day
+full outer join arrival
+    on
+        owed_day.feed = arrival.feed
+        and owed_day.sender = arrival.sender
+        and owed_day.business_date = arrival.business_date

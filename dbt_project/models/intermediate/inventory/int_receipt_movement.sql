@@ -1,0 +1,3 @@
+{{ config(materialized='view') }}
+
+{{ receipt_movement_sql(ref('receipt_line_version')) }}

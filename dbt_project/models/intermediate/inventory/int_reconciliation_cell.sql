@@ -1,0 +1,20 @@
+{{ config(materialized='table') }}
+
+with sender_of as ({{ sender_of_distributor_sql(
+    ref('sale_line_version'), ref('receipt_line_version'), ref('stock_declaration_version')
+) }}),
+
+sku_cost as (select * from {{ ref('sku_cost') }} where seq_to is null),
+
+cell as (
+    {{ reconciliation_cell_sql(
+        movement=ref('int_stock_movement_daily'),
+        declaration=ref('fct_stock_declaration'),
+        coverage=ref('file_coverage'),
+        sender_of='sender_of',
+        sku_cost='sku_cost',
+        as_of=as_of_date(),
+    ) | indent(4) }}
+)
+
+select * from cell

@@ -1,0 +1,3 @@
+{{ config(materialized='view') }}
+
+{{ statement_movement_sql(ref('stock_declaration_version')) }}

@@ -1,0 +1,35 @@
+{{ config(materialized='table') }}
+
+with feed_day as (select * from {{ ref('int_feed_day') }}),
+
+cut_off as (select * from {{ ref('feed_cut_off') }}),
+
+due as (
+    select
+        feed_day.*,
+        case
+            when feed_day.is_owed
+                then {{ at_hour(
+                    add_days('feed_day.business_date', 'coalesce(cut_off.days_after, 1)'), 'coalesce(cut_off.hour_utc, 12)'
+                ) }}
+        end as expected_by
+    from feed_day
+    left join cut_off on feed_day.feed = cut_off.feed
+)
+
+select
+    feed,
+    sender,
+    business_date,
+    cast(expected_by as timestamp) as expected_by,
+    cast(arrived_at as timestamp) as arrived_at,
+    cast(
+        case
+            when arrived_at is null then 'MISSING'
+            when is_nil then 'NIL'
+            when arrived_at > expected_by then 'LATE'
+            else 'ON_TIME'
+        end
+        as varchar
+    ) as state
+from due

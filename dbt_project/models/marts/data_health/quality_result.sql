@@ -1,0 +1,13 @@
+{{ config(materialized='table') }}
+
+{{ state_rows('quality', [
+    ('suite', 'varchar'),
+    ('feed', 'varchar'),
+    ('expectation', 'varchar'),
+    ('"column"', 'varchar'),
+    ('success', 'boolean'),
+    ('unexpected', 'bigint'),
+    ('evaluated', 'bigint'),
+    ('raised', 'varchar'),
+    ('through_seq', 'bigint'),
+]) }}
