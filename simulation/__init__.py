@@ -4,5 +4,12 @@ from simulation.errors import InvalidDefect, InvalidDefectFile, InvalidSize, Out
 from simulation.runner import DEFAULT_END, SimulationReport, run
 
 __all__ = [
-    "DEFAULT_END", "InvalidDefect", "InvalidDefectFile", "InvalidSize", "OutputNotEmpty", "SimulationError", "SimulationReport", "run",
+    "DEFAULT_END",
+    "InvalidDefect",
+    "InvalidDefectFile",
+    "InvalidSize",
+    "OutputNotEmpty",
+    "SimulationError",
+    "SimulationReport",
+    "run",
 ]

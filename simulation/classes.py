@@ -42,8 +42,13 @@ def classify(lines: pl.DataFrame, series: list[str], day: str, qty: str) -> pl.D
     return (
         cells.with_columns(adi=pl.col("weeks") / pl.col("selling_weeks"))
         .with_columns(
-            demand_class=pl.when(often & steady).then(pl.lit("SMOOTH")).when(often).then(pl.lit("ERRATIC"))
-            .when(steady).then(pl.lit("INTERMITTENT")).otherwise(pl.lit("LUMPY"))
+            demand_class=pl.when(often & steady)
+            .then(pl.lit("SMOOTH"))
+            .when(often)
+            .then(pl.lit("ERRATIC"))
+            .when(steady)
+            .then(pl.lit("INTERMITTENT"))
+            .otherwise(pl.lit("LUMPY"))
         )
         .select(*series, "weeks", "selling_weeks", "adi", "cv2", "demand_class")
         .sort(series)

@@ -8,7 +8,7 @@ from datetime import date
 import numpy as np
 import numpy.typing as npt
 
-from simulation.network import CATEGORIES, CLASS_ACTIVITY, CLASS_RANGE, Floats, Ints, Network
+from simulation.network import CATEGORIES, CLASS_ACTIVITY, CLASS_RANGE, Floats, Network
 
 LINES_PER_OUTLET_WEEK = 6.65
 """Order lines of a mean outlet in a week at 100 SKUs, before seasons, holidays and empty shelves take their part."""
@@ -86,7 +86,19 @@ def build(network: Network) -> Demand:
     promotions = _promotions(network)
     events = _events(network)
     season, day_factor, open_day = _calendar(network)
-    return Demand(rate, lot, kind, cumulative, mean_multiple, season, day_factor, open_day, promotions, _running(network, promotions), events)
+    return Demand(
+        rate,
+        lot,
+        kind,
+        cumulative,
+        mean_multiple,
+        season,
+        day_factor,
+        open_day,
+        promotions,
+        _running(network, promotions),
+        events,
+    )
 
 
 def factors(network: Network, demand: Demand, day: int) -> Floats:
@@ -171,8 +183,10 @@ def _promotions(network: Network) -> tuple[Promotion, ...]:
                 first, last = max(day, 0), min(day + length - 1, sizes.days - 1)
                 if last >= first and first > network.launch_day[sku]:
                     code = f"SCH{len(result) + 1:04d}"
-                    buy, free = ((12, 1) if with_free else (0, 0))
-                    result.append(Promotion(code, sku, zone, first, last, uplift, 0 if with_free else discount, buy, free))
+                    buy, free = (12, 1) if with_free else (0, 0)
+                    result.append(
+                        Promotion(code, sku, zone, first, last, uplift, 0 if with_free else discount, buy, free)
+                    )
                 day += length + int(rng.integers(70, 220))
     return tuple(result)
 
@@ -192,5 +206,7 @@ def _events(network: Network) -> tuple[DemandEvent, ...]:
         else:
             length = int(rng.integers(10, 22))
             last = sizes.days - 1 - (0 if rng.random() < 0.5 else int(rng.integers(0, max(1, sizes.days // 2))))
-            result.append(DemandEvent("SURGE", d, s, max(0, last - length + 1), last, round(float(rng.uniform(2.5, 4.0)), 3)))
+            result.append(
+                DemandEvent("SURGE", d, s, max(0, last - length + 1), last, round(float(rng.uniform(2.5, 4.0)), 3))
+            )
     return tuple(sorted(result, key=lambda e: (e.distributor, e.sku)))

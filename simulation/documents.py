@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from simulation import statements
+from simulation.columns import NON_SALEABLE, SALEABLE, date_of, pick
 from simulation.demand import Demand
 from simulation.flow import Flow
 from simulation.network import Ints, Network
@@ -23,8 +25,6 @@ TAX_PERCENT = 18
 CANCELLED_SHARE = 0.002
 FINANCIAL_SHARE = 0.001
 CANCELLED_DISPATCH_SHARE = 0.003
-MISCOUNT_SHARE = 0.1
-SALEABLE, NON_SALEABLE = "SALEABLE", "NON_SALEABLE"
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def build(network: Network, demand: Demand, flow: Flow) -> Documents:
     dispatch, receipt = _primary(network, flow)
     return Documents(
         invoice=_invoices(network, demand, flow),
-        stock=_statements(network, flow),
+        stock=statements.build(network, flow),
         receipt=receipt,
         dispatch=dispatch,
         pos=_pos(network, flow),
@@ -57,17 +57,6 @@ def build(network: Network, demand: Demand, flow: Flow) -> Documents:
 def money(cents: pl.Expr) -> pl.Expr:
     """Cents as a decimal with two places."""
     return cents.cast(pl.Decimal(18, 2)) / pl.lit(100).cast(pl.Decimal(18, 0))
-
-
-def date_of(network: Network, days: Ints) -> pl.Series:
-    """Calendar dates of day indices."""
-    epoch = (network.sizes.start - date(1970, 1, 1)).days
-    return pl.Series((days + epoch).astype(np.int32)).cast(pl.Date)
-
-
-def pick(names: list[str], index: npt.NDArray[Any]) -> pl.Series:
-    """The names at these indices."""
-    return pl.Series(names, dtype=pl.String).gather(index.astype(np.uint32))
 
 
 def _invoices(network: Network, demand: Demand, flow: Flow) -> pl.DataFrame:
@@ -80,20 +69,40 @@ def _invoices(network: Network, demand: Demand, flow: Flow) -> pl.DataFrame:
     zero, zero_return = np.zeros(len(sales), dtype=np.int64), np.zeros(len(returns), dtype=np.int64)
     parts = [
         {
-            "credit": zero, "day": sales["day"], "outlet": sales["outlet"], "sku": sales["sku"], "order": zero + 1, "qty": sales["qty"],
-            "free": sales["free"], "gross": sold_gross, "discount": sold_discount, "promotion": sales["promotion"], "cancelled": zero,
+            "credit": zero,
+            "day": sales["day"],
+            "outlet": sales["outlet"],
+            "sku": sales["sku"],
+            "order": zero + 1,
+            "qty": sales["qty"],
+            "free": sales["free"],
+            "gross": sold_gross,
+            "discount": sold_discount,
+            "promotion": sales["promotion"],
+            "cancelled": zero,
             "nature": zero,
         },
         {
-            "credit": zero_return + 1, "day": returns["day"], "outlet": returns["outlet"], "sku": returns["sku"], "order": zero_return,
-            "qty": returns["qty"], "free": zero_return, "gross": returns["qty"] * network.trade_price[returns["sku"]],
-            "discount": zero_return, "promotion": zero_return - 1, "cancelled": zero_return, "nature": 2 - returns["saleable"],
+            "credit": zero_return + 1,
+            "day": returns["day"],
+            "outlet": returns["outlet"],
+            "sku": returns["sku"],
+            "order": zero_return,
+            "qty": returns["qty"],
+            "free": zero_return,
+            "gross": returns["qty"] * network.trade_price[returns["sku"]],
+            "discount": zero_return,
+            "promotion": zero_return - 1,
+            "cancelled": zero_return,
+            "nature": 2 - returns["saleable"],
         },
         *_odd_documents(network, flow, sold_gross, sold_discount, rng),
     ]
     column = {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
     distributor = network.outlet_distributor[column["outlet"]]
-    document = ((distributor * 2 + column["credit"]) * network.sizes.days + column["day"]) * network.sizes.outlets + column["outlet"]
+    document = (
+        (distributor * 2 + column["credit"]) * network.sizes.days + column["day"]
+    ) * network.sizes.outlets + column["outlet"]
     document = document * 3 + column["order"]
     order = np.argsort(document, kind="stable")
     column = {name: values[order] for name, values in column.items()}
@@ -109,7 +118,10 @@ def _invoices(network: Network, demand: Demand, flow: Flow) -> pl.DataFrame:
     original = _originals(network, column, numbers, ordinal, starts)
     factor = network.units_per_case[column["sku"]]
     in_cases = (
-        network.bills_in_cases[distributor] & (column["qty"] > 0) & (column["qty"] % factor == 0) & (column["free"] % factor == 0)
+        network.bills_in_cases[distributor]
+        & (column["qty"] > 0)
+        & (column["qty"] % factor == 0)
+        & (column["free"] % factor == 0)
         & (column["credit"] == 0)
     )
     unit_factor = np.where(in_cases, factor, 1)
@@ -119,7 +131,10 @@ def _invoices(network: Network, demand: Demand, flow: Flow) -> pl.DataFrame:
     alive = 1 - column["cancelled"]
     frame = pl.DataFrame(
         {
-            "distributor": distributor, "day": column["day"], "sku": column["sku"], "outlet": column["outlet"],
+            "distributor": distributor,
+            "day": column["day"],
+            "sku": column["sku"],
+            "outlet": column["outlet"],
             "territory": network.outlet_territory[column["outlet"]],
             "document_type": pick(["INVOICE", "CREDIT_NOTE"], column["credit"]),
             "document_no": pick(numbers, ordinal),
@@ -130,7 +145,8 @@ def _invoices(network: Network, demand: Demand, flow: Flow) -> pl.DataFrame:
             "outlet_name": pick(network.outlet["outlet_name"].to_list(), column["outlet"]),
             "sku_code": pick(network.sku_codes, column["sku"]),
             "sender_sku_code": pick(
-                [c for codes in network.sender_sku_codes for c in codes], distributor * network.sizes.skus + column["sku"]
+                [c for codes in network.sender_sku_codes for c in codes],
+                distributor * network.sizes.skus + column["sku"],
             ),
             "sku_name": pick(network.sku["sku_name"].to_list(), column["sku"]),
             "distributor_code": pick(network.distributor_codes, distributor),
@@ -140,12 +156,17 @@ def _invoices(network: Network, demand: Demand, flow: Flow) -> pl.DataFrame:
             "free_qty": column["free"] * alive // unit_factor,
             "unit": pick(["EA", "CS"], in_cases),
             "rate": np.where(column["qty"] > 0, network.trade_price[column["sku"]] * unit_factor, 0),
-            "gross": column["gross"], "discount": column["discount"], "net": net, "tax": tax,
+            "gross": column["gross"],
+            "discount": column["discount"],
+            "net": net,
+            "tax": tax,
             "cancelled": column["cancelled"].astype(bool),
             "return_kind": pick(["", "GOODS", "GOODS", "FINANCIAL"], column["nature"]),
             "condition": pick(["", SALEABLE, NON_SALEABLE, ""], column["nature"]),
             "original_document_no": original,
-            "scheme_code": pick([*(p.code for p in demand.promotions), ""], column["promotion"] % (len(demand.promotions) + 1)),
+            "scheme_code": pick(
+                [*(p.code for p in demand.promotions), ""], column["promotion"] % (len(demand.promotions) + 1)
+            ),
             "sign": sign,
             "qty_base": column["qty"] * alive * sign,
             "free_base": column["free"] * alive * sign,
@@ -156,7 +177,9 @@ def _invoices(network: Network, demand: Demand, flow: Flow) -> pl.DataFrame:
     return frame.sort("distributor", "day", maintain_order=True)
 
 
-def _odd_documents(network: Network, flow: Flow, gross: Ints, discount: Ints, rng: np.random.Generator) -> list[dict[str, Ints]]:
+def _odd_documents(
+    network: Network, flow: Flow, gross: Ints, discount: Ints, rng: np.random.Generator
+) -> list[dict[str, Ints]]:
     """Cancelled invoices (written wrongly, cancelled and written again) and credit notes that move money only."""
     sales = flow.sales
     if not len(sales):
@@ -165,12 +188,23 @@ def _odd_documents(network: Network, flow: Flow, gross: Ints, discount: Ints, rn
     starts = np.flatnonzero(np.r_[True, document[1:] != document[:-1]])
     ends = np.r_[starts[1:], len(document)]
     chosen = np.flatnonzero(rng.random(len(starts)) < CANCELLED_SHARE)
-    rows = np.concatenate([np.arange(starts[i], ends[i]) for i in chosen]) if len(chosen) else np.zeros(0, dtype=np.int64)
+    rows = (
+        np.concatenate([np.arange(starts[i], ends[i]) for i in chosen]) if len(chosen) else np.zeros(0, dtype=np.int64)
+    )
     zero = np.zeros(len(rows), dtype=np.int64)
     cancelled = {
-        "credit": zero, "day": sales["day"][rows], "outlet": sales["outlet"][rows], "sku": sales["sku"][rows], "order": zero,
-        "qty": sales["qty"][rows], "free": sales["free"][rows], "gross": gross[rows], "discount": discount[rows],
-        "promotion": sales["promotion"][rows], "cancelled": zero + 1, "nature": zero,
+        "credit": zero,
+        "day": sales["day"][rows],
+        "outlet": sales["outlet"][rows],
+        "sku": sales["sku"][rows],
+        "order": zero,
+        "qty": sales["qty"][rows],
+        "free": sales["free"][rows],
+        "gross": gross[rows],
+        "discount": discount[rows],
+        "promotion": sales["promotion"][rows],
+        "cancelled": zero + 1,
+        "nature": zero,
     }
     picked = np.sort(starts[rng.random(len(starts)) < FINANCIAL_SHARE])
     share = rng.integers(20, 60, len(picked))
@@ -180,9 +214,18 @@ def _odd_documents(network: Network, flow: Flow, gross: Ints, discount: Ints, rn
     kept = day < network.sizes.days
     zero = np.zeros(int(kept.sum()), dtype=np.int64)
     financial = {
-        "credit": zero + 1, "day": day[kept], "outlet": sales["outlet"][picked][kept], "sku": sales["sku"][picked][kept],
-        "order": zero + 1, "qty": zero, "free": zero, "gross": value[kept], "discount": zero, "promotion": zero - 1,
-        "cancelled": zero, "nature": zero + 3,
+        "credit": zero + 1,
+        "day": day[kept],
+        "outlet": sales["outlet"][picked][kept],
+        "sku": sales["sku"][picked][kept],
+        "order": zero + 1,
+        "qty": zero,
+        "free": zero,
+        "gross": value[kept],
+        "discount": zero,
+        "promotion": zero - 1,
+        "cancelled": zero,
+        "nature": zero + 3,
     }
     return [cancelled, financial]
 
@@ -209,7 +252,11 @@ def _originals(network: Network, column: dict[str, Ints], numbers: list[str], or
     wanted = column["outlet"][credit] * network.sizes.days + column["day"][credit]
     position = np.searchsorted(key[by_key], wanted, side="right") - 1
     found = documents[by_key[np.maximum(position, 0)]] if len(documents) else np.zeros(len(wanted), dtype=np.int64)
-    same = (position >= 0) & (column["outlet"][starts][found] == column["outlet"][credit]) if len(documents) else position >= 0
+    same = (
+        (position >= 0) & (column["outlet"][starts][found] == column["outlet"][credit])
+        if len(documents)
+        else position >= 0
+    )
     result[credit] = np.where(same, found, -1)
     return pick([*numbers, ""], result % (len(numbers) + 1))
 
@@ -220,7 +267,20 @@ def _primary(network: Network, flow: Flow) -> tuple[pl.DataFrame, pl.DataFrame]:
     clones = np.flatnonzero(rng.random(len(sent)) < CANCELLED_DISPATCH_SHARE)
     rows = np.r_[np.arange(len(sent)), clones]
     cancelled = np.r_[np.zeros(len(sent), dtype=np.int64), np.ones(len(clones), dtype=np.int64)]
-    column = {name: sent[name][rows] for name in ("day", "distributor", "sku", "paid", "free", "ordered_day", "planned_day", "receipt_day", "damaged")}
+    column = {
+        name: sent[name][rows]
+        for name in (
+            "day",
+            "distributor",
+            "sku",
+            "paid",
+            "free",
+            "ordered_day",
+            "planned_day",
+            "receipt_day",
+            "damaged",
+        )
+    }
     key = (column["day"] * network.sizes.distributors + column["distributor"]) * 2 + cancelled
     order = np.lexsort((column["sku"], key))
     column = {name: values[order] for name, values in column.items()}
@@ -230,7 +290,9 @@ def _primary(network: Network, flow: Flow) -> tuple[pl.DataFrame, pl.DataFrame]:
     numbers = [f"{80000001 + i}" for i in range(count)]
     dispatch = pl.DataFrame(
         {
-            "distributor": column["distributor"], "sku": column["sku"], "day": column["day"],
+            "distributor": column["distributor"],
+            "sku": column["sku"],
+            "day": column["day"],
             "document_no": pick(numbers, ordinal),
             "line_no": line_no * 10,
             "plant_code": pick(network.plant_codes, network.sku_plant[column["sku"]]),
@@ -245,14 +307,19 @@ def _primary(network: Network, flow: Flow) -> tuple[pl.DataFrame, pl.DataFrame]:
             "unit": pl.repeat("CS", len(order), eager=True),
             "net": column["paid"] * network.ex_factory_price[column["sku"]],
             "cancelled": cancelled.astype(bool),
-            "order_no": pl.Series([f"PO{d:03d}{o:05d}" for d, o in zip(column["distributor"] + 1, column["ordered_day"], strict=True)], dtype=pl.String),
+            "order_no": pl.Series(
+                [f"PO{d:03d}{o:05d}" for d, o in zip(column["distributor"] + 1, column["ordered_day"], strict=True)],
+                dtype=pl.String,
+            ),
             "qty_base": column["paid"] * (1 - cancelled),
             "free_base": column["free"] * (1 - cancelled),
             "receipt_day": column["receipt_day"],
             "damaged": column["damaged"] * (1 - cancelled),
         }
     )
-    return dispatch, _receipts(network, dispatch.filter(~pl.col("cancelled") & (pl.col("receipt_day") < network.sizes.days)))
+    return dispatch, _receipts(
+        network, dispatch.filter(~pl.col("cancelled") & (pl.col("receipt_day") < network.sizes.days))
+    )
 
 
 def _receipts(network: Network, arrived: pl.DataFrame) -> pl.DataFrame:
@@ -263,8 +330,12 @@ def _receipts(network: Network, arrived: pl.DataFrame) -> pl.DataFrame:
         condition=pl.lit(NON_SALEABLE), received=pl.col("damaged"), received_free=pl.lit(0, dtype=pl.Int64)
     )
     lines = pl.concat([good, hurt]).filter(pl.col("received") + pl.col("received_free") > 0)
-    lines = lines.sort("distributor", "receipt_day", "document_no", "line_no", "condition", descending=[False] * 4 + [True])
-    key = (lines["distributor"] * network.sizes.days + lines["receipt_day"]).to_numpy() * 10**8 + lines["document_no"].cast(pl.Int64).to_numpy()
+    lines = lines.sort(
+        "distributor", "receipt_day", "document_no", "line_no", "condition", descending=[False] * 4 + [True]
+    )
+    key = (lines["distributor"] * network.sizes.days + lines["receipt_day"]).to_numpy() * 10**8 + lines[
+        "document_no"
+    ].cast(pl.Int64).to_numpy()
     ordinal, line_no, count = _number(key)
     starts = np.flatnonzero(line_no == 1)
     owner = lines["distributor"].to_numpy()[starts]
@@ -278,7 +349,9 @@ def _receipts(network: Network, arrived: pl.DataFrame) -> pl.DataFrame:
     days = lines["receipt_day"].to_numpy()
     return pl.DataFrame(
         {
-            "distributor": distributor, "sku": sku, "day": days,
+            "distributor": distributor,
+            "sku": sku,
+            "day": days,
             "distributor_code": lines["distributor_code"],
             "document_no": pick(numbers, ordinal),
             "line_no": line_no,
@@ -286,7 +359,9 @@ def _receipts(network: Network, arrived: pl.DataFrame) -> pl.DataFrame:
             "dispatch_no": lines["document_no"],
             "dispatch_line_no": lines["line_no"],
             "sku_code": lines["sku_code"],
-            "sender_sku_code": pick([c for codes in network.sender_sku_codes for c in codes], distributor * network.sizes.skus + sku),
+            "sender_sku_code": pick(
+                [c for codes in network.sender_sku_codes for c in codes], distributor * network.sizes.skus + sku
+            ),
             "condition": lines["condition"],
             "qty": base // unit_factor,
             "free_qty": free // unit_factor,
@@ -308,78 +383,6 @@ def _number(key: Ints) -> tuple[Ints, Ints, int]:
     return ordinal, np.arange(len(key)) - starts[ordinal] + 1, len(starts)
 
 
-def _statements(network: Network, flow: Flow) -> pl.DataFrame:
-    rng = network.sizes.rng(32)
-    shape = flow.opening.shape
-    unsaleable_from = _first_unsaleable(network, flow)
-    zero = np.zeros(shape, dtype=np.int64)
-    parts: list[pl.DataFrame] = []
-    for first, last in network.sizes.statement_periods():
-        care = {name: zero.copy() for name in ("reclassed", "sampled", "lifted", "destroyed")}
-        today = np.flatnonzero(flow.care["day"] == last)
-        cell = (flow.care["distributor"][today], flow.care["sku"][today])
-        for name, values in care.items():
-            values[cell] = flow.care[name][today]
-        opening = flow.saleable[first - 1] if first else flow.opening
-        opening_bad = flow.unsaleable[first - 1] if first else zero
-        sides = (
-            (SALEABLE, flow.ranged_from <= last, opening, flow.saleable[last], -care["reclassed"], care["sampled"], zero, zero),
-            (NON_SALEABLE, unsaleable_from <= last, opening_bad, flow.unsaleable[last], care["reclassed"], zero, care["lifted"], care["destroyed"]),
-        )
-        for condition, listed, opened, closed, adjusted, sampled, lifted, destroyed in sides:
-            distributor, sku = np.nonzero(listed)
-            where = (distributor, sku)
-            parts.append(
-                pl.DataFrame(
-                    {
-                        "distributor": distributor, "sku": sku, "first": np.full(len(sku), first), "day": np.full(len(sku), last),
-                        "condition": pl.repeat(condition, len(sku), eager=True),
-                        "opening": opened[where].astype(np.int64), "physical": closed[where].astype(np.int64),
-                        "adjustment": adjusted[where], "sample": sampled[where], "purchase_return": lifted[where], "damage": destroyed[where],
-                    }
-                )
-            )
-    stock = pl.concat(parts)
-    stock = stock.with_columns(declared=pl.col("physical") + _miscounts(network, stock, rng))
-    distributor, sku = stock["distributor"].to_numpy(), stock["sku"].to_numpy()
-    stock = stock.with_columns(
-        distributor_code=pick(network.distributor_codes, distributor),
-        sku_code=pick(network.sku_codes, sku),
-        sender_sku_code=pick([c for codes in network.sender_sku_codes for c in codes], distributor * network.sizes.skus + sku),
-        business_date=date_of(network, stock["day"].to_numpy()),
-        unit=pl.lit("EA"),
-    )
-    return stock.sort("distributor", "day", "sku", "condition", descending=[False, False, False, True])
-
-
-def _first_unsaleable(network: Network, flow: Flow) -> Ints:
-    first: Ints = np.full(flow.opening.shape, network.sizes.days, dtype=np.int64)
-    bad = flow.returns["saleable"] == 0
-    outlet = flow.returns["outlet"][bad]
-    np.minimum.at(first, (network.outlet_distributor[outlet], flow.returns["sku"][bad]), flow.returns["day"][bad])
-    hurt = flow.dispatches["damaged"] > 0
-    np.minimum.at(first, (flow.dispatches["distributor"][hurt], flow.dispatches["sku"][hurt]), flow.dispatches["receipt_day"][hurt])
-    broken = flow.care["reclassed"] > 0
-    np.minimum.at(first, (flow.care["distributor"][broken], flow.care["sku"][broken]), flow.care["day"][broken])
-    return first
-
-
-def _miscounts(network: Network, stock: pl.DataFrame, rng: np.random.Generator) -> Ints:
-    """One cell in ten of each counted close is wrong by one to three units; a cell is never miscounted into or out of zero."""
-    physical, day = stock["physical"].to_numpy(), stock["day"].to_numpy()
-    wrong: Ints = np.zeros(len(stock), dtype=np.int64)
-    for counted in np.unique(day):
-        if not network.sizes.closes_month(int(counted)):
-            continue
-        cells = np.flatnonzero(day == counted)
-        eligible = rng.permutation(cells[physical[cells] > 0])
-        chosen = eligible[: round(len(cells) * MISCOUNT_SHARE)]
-        units = rng.integers(1, 4, len(chosen))
-        down = (rng.random(len(chosen)) < 0.5) & (physical[chosen] > units)
-        wrong[chosen] = np.where(down, -units, units)
-    return wrong
-
-
 def _pos(network: Network, flow: Flow) -> pl.DataFrame:
     pos = flow.pos
     outlet, sku = pos["outlet"], pos["sku"]
@@ -387,10 +390,15 @@ def _pos(network: Network, flow: Flow) -> pl.DataFrame:
     stores = [network.retailer_store_codes.get(o, "") for o in range(network.sizes.outlets)]
     frame = pl.DataFrame(
         {
-            "retailer": retailer, "outlet": outlet, "sku": sku, "day": pos["day"],
+            "retailer": retailer,
+            "outlet": outlet,
+            "sku": sku,
+            "day": pos["day"],
             "retailer_code": pick(network.retailer_codes, retailer),
             "sender_outlet_code": pick(stores, outlet),
-            "sender_sku_code": pick([c for codes in network.retailer_sku_codes for c in codes], retailer * network.sizes.skus + sku),
+            "sender_sku_code": pick(
+                [c for codes in network.retailer_sku_codes for c in codes], retailer * network.sizes.skus + sku
+            ),
             "business_date": date_of(network, pos["day"]),
             "qty": pos["qty"],
             "return_qty": np.zeros(len(pos), dtype=np.int64),

@@ -81,7 +81,9 @@ class _Recorder:
         names = ("day", *self._names)
         if not self._parts:
             return Moves({name: np.zeros(0, dtype=np.int64) for name in names})
-        return Moves({name: np.concatenate([p[i] for p in self._parts]).astype(np.int64) for i, name in enumerate(names)})
+        return Moves(
+            {name: np.concatenate([p[i] for p in self._parts]).astype(np.int64) for i, name in enumerate(names)}
+        )
 
 
 def run(network: Network, demand: Demand, progress: Progress | None = None) -> Flow:
@@ -138,7 +140,9 @@ class _World:
         self.sales = _Recorder("outlet", "sku", "qty", "free", "promotion", "wanted")
         self.lost = _Recorder("outlet", "sku", "qty")
         self.returns = _Recorder("outlet", "sku", "qty", "saleable")
-        self.dispatches = _Recorder("distributor", "sku", "paid", "free", "ordered_day", "planned_day", "receipt_day", "damaged")
+        self.dispatches = _Recorder(
+            "distributor", "sku", "paid", "free", "ordered_day", "planned_day", "receipt_day", "damaged"
+        )
         self.care = _Recorder("distributor", "sku", "reclassed", "sampled", "lifted", "destroyed")
         self.pos = _Recorder("outlet", "sku", "qty", "on_hand")
         self.visit_days = [
@@ -173,11 +177,24 @@ class _World:
             if progress and (day % 20 == 19 or day + 1 == sizes.days):
                 progress(day + 1, sizes.days, "simulated days")
         return Flow(
-            sales=self.sales.moves(), returns=self.returns.moves(), dispatches=self.dispatches.moves(), care=self.care.moves(),
-            pos=self.pos.moves(), saleable=self.saleable_close, unsaleable=self.unsaleable_close, opening=self.opening,
-            ranged_from=self.ranged_from, shelf_opening=self.shelf_opening, shelf_closing=self.shelf, consumed=self.consumed,
-            plant_opening=self.plant_opening, plant_produced=self.produced, plant_closing=self.plant,
-            plant_returned=self.returned, demand_week=self.demand_week, lost=self.lost.moves(),
+            sales=self.sales.moves(),
+            returns=self.returns.moves(),
+            dispatches=self.dispatches.moves(),
+            care=self.care.moves(),
+            pos=self.pos.moves(),
+            saleable=self.saleable_close,
+            unsaleable=self.unsaleable_close,
+            opening=self.opening,
+            ranged_from=self.ranged_from,
+            shelf_opening=self.shelf_opening,
+            shelf_closing=self.shelf,
+            consumed=self.consumed,
+            plant_opening=self.plant_opening,
+            plant_produced=self.produced,
+            plant_closing=self.plant,
+            plant_returned=self.returned,
+            demand_week=self.demand_week,
+            lost=self.lost.moves(),
         )
 
     def _to_cases(self, units: npt.NDArray[np.float64]) -> Ints:
@@ -345,7 +362,12 @@ class _World:
             paid = np.minimum(units, self.plant[skus] // case * case)
             running = self.demand.running[self.net.distributor_zone[distributor], skus, day].astype(np.int64)
             with_free = np.array([*(p.buy for p in self.demand.promotions), 0])[running] > 0
-            free = np.where(with_free, np.minimum(paid // case // PRIMARY_FREE_CASES, (self.plant[skus] - paid) // case), 0) * case
+            free = (
+                np.where(
+                    with_free, np.minimum(paid // case // PRIMARY_FREE_CASES, (self.plant[skus] - paid) // case), 0
+                )
+                * case
+            )
             sent = paid + free
             self.plant[skus] -= sent
             self.on_way[distributor, skus] += sent - units
@@ -361,7 +383,15 @@ class _World:
             self.arriving[arrival].append((distributor, skus, sent - damaged, damaged))
             n = len(skus)
             self.dispatches.add(
-                day, np.full(n, distributor), skus, paid, free, np.full(n, ordered), np.full(n, planned), np.full(n, arrival), damaged
+                day,
+                np.full(n, distributor),
+                skus,
+                paid,
+                free,
+                np.full(n, ordered),
+                np.full(n, planned),
+                np.full(n, arrival),
+                damaged,
             )
 
 

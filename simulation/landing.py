@@ -13,7 +13,13 @@ from simulation.documents import Documents
 from simulation.network import CSV, EXTENSION, Network
 from simulation.sizes import Sizes
 
-INVOICE, STOCK, RECEIPT, DISPATCH, POS = "dms_invoice_line", "dms_stock", "goods_receipt", "erp_dispatch_line", "pos_sale"
+INVOICE, STOCK, RECEIPT, DISPATCH, POS = (
+    "dms_invoice_line",
+    "dms_stock",
+    "goods_receipt",
+    "erp_dispatch_line",
+    "pos_sale",
+)
 MASTERS = ("territory", "distributor", "sku", "outlet", "sku_xref", "outlet_xref")
 ERP, HQ = "ERP", "HQ"
 ARRIVAL_HOUR = 6
@@ -63,7 +69,9 @@ class SenderFile:
 
     def again(self, suffix: str, rows: pl.DataFrame, *, days_later: int = 2) -> SenderFile:
         """The same stretch of days sent once more."""
-        return replace(self, suffix=self.suffix + suffix, rows=rows, arrived_at=self.arrived_at + timedelta(days=days_later))
+        return replace(
+            self, suffix=self.suffix + suffix, rows=rows, arrived_at=self.arrived_at + timedelta(days=days_later)
+        )
 
 
 def plan(network: Network, documents: Documents) -> list[SenderFile]:

@@ -28,14 +28,33 @@ CATEGORIES = (
     ("Dairy", ("Fermière", "Alpin"), ("Butter", "Cheese", "Ghee"), 0.20, 350),
 )
 PACKS = (
-    ("50 g", 12, 144, 1000), ("100 g", 12, 72, 1800), ("200 ml", 6, 48, 2500), ("250 g", 6, 36, 4200),
-    ("500 ml", 6, 24, 6500), ("1 l", 4, 12, 11900), ("1 kg", 3, 12, 18500), ("2 kg", 2, 6, 31000),
+    ("50 g", 12, 144, 1000),
+    ("100 g", 12, 72, 1800),
+    ("200 ml", 6, 48, 2500),
+    ("250 g", 6, 36, 4200),
+    ("500 ml", 6, 24, 6500),
+    ("1 l", 4, 12, 11900),
+    ("1 kg", 3, 12, 18500),
+    ("2 kg", 2, 6, 31000),
 )
 OUTLET_CLASSES = ("A", "B", "C", "D")
 CLASS_SHARE = (0.08, 0.22, 0.40, 0.30)
 CLASS_RANGE = (0.95, 0.85, 0.72, 0.58)
 CLASS_ACTIVITY = (3.2, 1.5, 0.75, 0.42)
-OUTLET_NAMES = ("Café", "Épicerie", "Super", "Mini", "New", "Royal", "Señor", "Günther", "City", "Sharma", "Lucky", "Ganesh")
+OUTLET_NAMES = (
+    "Café",
+    "Épicerie",
+    "Super",
+    "Mini",
+    "New",
+    "Royal",
+    "Señor",
+    "Günther",
+    "City",
+    "Sharma",
+    "Lucky",
+    "Ganesh",
+)
 OUTLET_KINDS = ("Stores", "Traders", "Mart", "Provisions", "Kiosk", "Pharmacy", "General Store", "Bazaar")
 CHANNELS = ("GROCERY", "KIOSK", "PHARMACY", "GENERAL_TRADE")
 TOWNS = ("Aldea", "Bramley", "Coruña", "Dunmore", "Évian", "Fairview", "Görlitz", "Hollins", "Islip", "Jaén")
@@ -103,7 +122,9 @@ class Network:
 
     def sender_profile(self, sender: str) -> str:
         """The profile in which a sender writes: the distributor's own, csv_generic for all others."""
-        return self.distributor_profile[self.distributor_codes.index(sender)] if sender in self.distributor_codes else CSV
+        return (
+            self.distributor_profile[self.distributor_codes.index(sender)] if sender in self.distributor_codes else CSV
+        )
 
 
 def build(sizes: Sizes) -> Network:
@@ -213,9 +234,17 @@ def _skus(sizes: Sizes) -> dict[str, Any]:
     )
     popularity = np.exp(rng.normal(0, 0.85, n))
     return {
-        "frame": frame, "codes": codes, "inner": inner, "case": case, "mrp": mrp, "trade_price": trade_price,
-        "ex_factory_price": ex_factory_price, "standard_cost": standard_cost, "launch_day": launch_day,
-        "category": category, "popularity": popularity / popularity.mean(),
+        "frame": frame,
+        "codes": codes,
+        "inner": inner,
+        "case": case,
+        "mrp": mrp,
+        "trade_price": trade_price,
+        "ex_factory_price": ex_factory_price,
+        "standard_cost": standard_cost,
+        "launch_day": launch_day,
+        "category": category,
+        "popularity": popularity / popularity.mean(),
     }
 
 
@@ -238,14 +267,18 @@ def _territories(sizes: Sizes) -> dict[str, Any]:
         for r in range(2):
             rows.append((f"Z{z + 1}R{r + 1}", f"{zone_names[z]} region {r + 1}", f"Z{z + 1}", "REGION"))
             for a in range(2):
-                rows.append((f"Z{z + 1}R{r + 1}A{a + 1}", f"{zone_names[z]} area {r + 1}.{a + 1}", f"Z{z + 1}R{r + 1}", "AREA"))
+                rows.append(
+                    (f"Z{z + 1}R{r + 1}A{a + 1}", f"{zone_names[z]} area {r + 1}.{a + 1}", f"Z{z + 1}R{r + 1}", "AREA")
+                )
     for i, code in enumerate(codes):
         quarter = i % 4
         area = f"Z{zone[i] + 1}R{quarter // 2 + 1}A{quarter % 2 + 1}"
         rows.append((code, f"{TOWNS[i % len(TOWNS)]} {i // len(TOWNS) + 1}", area, "TERRITORY"))
     for i, code in enumerate(codes):
         for b in range(WEEKDAYS_OF_SALE):
-            rows.append((f"{code}-B{b + 1}", f"{TOWNS[i % len(TOWNS)]} {i // len(TOWNS) + 1} beat {b + 1}", code, "BEAT"))
+            rows.append(
+                (f"{code}-B{b + 1}", f"{TOWNS[i % len(TOWNS)]} {i // len(TOWNS) + 1} beat {b + 1}", code, "BEAT")
+            )
     frame = pl.DataFrame(rows, schema=["territory_code", "territory_name", "parent_code", "level"], orient="row")
     latitude = rng.uniform(9.0, 29.0, territories)
     longitude = rng.uniform(71.0, 88.0, territories)
@@ -281,7 +314,9 @@ def _distributors(sizes: Sizes, tree: dict[str, Any]) -> dict[str, Any]:
     frame = pl.DataFrame(
         {
             "distributor_code": codes,
-            "distributor_name": [f"{TOWNS[i % len(TOWNS)]} {'Agences' if i % 2 else 'Distribution'} {i + 1}" for i in range(n)],
+            "distributor_name": [
+                f"{TOWNS[i % len(TOWNS)]} {'Agences' if i % 2 else 'Distribution'} {i + 1}" for i in range(n)
+            ],
             "distributor_type": kinds.tolist(),
             "parent_code": pl.Series([None] * n, dtype=pl.String),
             "territory_code": [tree["codes"][t] for t in territory],
@@ -293,10 +328,19 @@ def _distributors(sizes: Sizes, tree: dict[str, Any]) -> dict[str, Any]:
     )
     order = np.arange(n)
     return {
-        "frame": frame, "codes": codes, "weight": weight, "profile": profile, "lead": lead.astype(np.int64),
-        "transit": transit.astype(np.int64), "norm": norm.astype(np.int64), "territory": territory,
-        "review": rng.integers(0, WEEKDAYS_OF_SALE, n), "bills_in_cases": order % 2 == 1,
-        "numeric_documents": order % 3 == 2, "own_sku_codes": order % 2 == 1, "own_outlet_codes": order % 3 != 0,
+        "frame": frame,
+        "codes": codes,
+        "weight": weight,
+        "profile": profile,
+        "lead": lead.astype(np.int64),
+        "transit": transit.astype(np.int64),
+        "norm": norm.astype(np.int64),
+        "territory": territory,
+        "review": rng.integers(0, WEEKDAYS_OF_SALE, n),
+        "bills_in_cases": order % 2 == 1,
+        "numeric_documents": order % 3 == 2,
+        "own_sku_codes": order % 2 == 1,
+        "own_outlet_codes": order % 3 != 0,
     }
 
 
@@ -343,9 +387,18 @@ def _outlets(sizes: Sizes, tree: dict[str, Any], dist: dict[str, Any]) -> dict[s
         }
     )
     return {
-        "frame": frame, "codes": codes, "distributor": distributor, "territory": territory, "class": outlet_class,
-        "weekday": weekday, "visits": visits, "retailer": retailer, "retailers": retailer_codes, "group": group,
-        "group_distributor": group_pairs // territories, "group_territory": group_pairs % territories,
+        "frame": frame,
+        "codes": codes,
+        "distributor": distributor,
+        "territory": territory,
+        "class": outlet_class,
+        "weekday": weekday,
+        "visits": visits,
+        "retailer": retailer,
+        "retailers": retailer_codes,
+        "group": group,
+        "group_distributor": group_pairs // territories,
+        "group_territory": group_pairs % territories,
     }
 
 
@@ -386,7 +439,10 @@ def _codes(sizes: Sizes, sku_codes: list[str], dist: dict[str, Any], outlet: dic
         if retailer % 2 == 0:
             outlet_rows.append((outlet["retailers"][retailer], store[int(o)], outlet["codes"][o]))
     return {
-        "sender_sku": sender_sku, "sender_outlet": sender_outlet, "retailer_sku": retailer_sku, "retailer_store": store,
+        "sender_sku": sender_sku,
+        "sender_outlet": sender_outlet,
+        "retailer_sku": retailer_sku,
+        "retailer_store": store,
         "sku_xref": _xref(sku_rows, "sender_sku_code", "sku_code"),
         "outlet_xref": _xref(outlet_rows, "sender_outlet_code", "outlet_code"),
     }

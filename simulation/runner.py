@@ -80,8 +80,16 @@ def run(
             progress(i + 1, len(files), "files written")
     truth.write(out / "truth", truth.tables(members, process, flows, papers))
     return SimulationReport(
-        out=out, start=sizes.start, end=sizes.end,
-        files=sum(not f.withheld for f in files), withheld_files=sum(f.withheld for f in files),
-        invoice_lines=len(papers.invoice), stock_lines=len(papers.stock), receipt_lines=len(papers.receipt),
-        dispatch_lines=len(papers.dispatch), pos_lines=len(papers.pos), defects=0, effects=0,
+        out=out,
+        start=sizes.start,
+        end=sizes.end,
+        files=sum(not f.withheld for f in files),
+        withheld_files=sum(f.withheld for f in files),
+        invoice_lines=len(papers.invoice),
+        stock_lines=len(papers.stock),
+        receipt_lines=len(papers.receipt),
+        dispatch_lines=len(papers.dispatch),
+        pos_lines=len(papers.pos),
+        defects=0,
+        effects=0,
     )

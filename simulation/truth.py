@@ -9,8 +9,9 @@ import numpy as np
 import polars as pl
 
 from simulation.classes import classify
+from simulation.columns import NON_SALEABLE, SALEABLE, date_of, pick
 from simulation.demand import Demand
-from simulation.documents import NON_SALEABLE, SALEABLE, Documents, date_of, pick
+from simulation.documents import Documents
 from simulation.flow import Flow
 from simulation.network import Network
 
@@ -18,8 +19,15 @@ MONEY = pl.Decimal(18, 4)
 CELL = ["month_start", "distributor_code", "sku_code", "batch_no", "condition"]
 DAY_KEY = ["business_date", "sku_code", "distributor_code", "territory_code"]
 DAY_MEASURES = [
-    "primary_qty_base", "primary_value_net", "secondary_gross_qty_base", "secondary_return_qty_base", "secondary_free_qty_base",
-    "secondary_qty_base", "secondary_value_net", "tertiary_qty_base", "tertiary_value_net",
+    "primary_qty_base",
+    "primary_value_net",
+    "secondary_gross_qty_base",
+    "secondary_return_qty_base",
+    "secondary_free_qty_base",
+    "secondary_qty_base",
+    "secondary_value_net",
+    "tertiary_qty_base",
+    "tertiary_value_net",
 ]
 
 
@@ -62,10 +70,26 @@ def sale_lines(documents: Documents) -> pl.DataFrame:
         documents.invoice.filter(~pl.col("cancelled"))
         .with_columns(signed)
         .select(
-            "distributor_code", "document_type", "document_no", "line_no", "business_date", "outlet_code", "sku_code", "territory_code",
-            "sender_outlet_code", "sender_sku_code", "unit", "return_kind", "condition", "scheme_code", "qty_base",
-            pl.col("free_base").alias("free_qty_base"), value("gross").alias("gross_value"), value("discount").alias("discount_value"),
-            value("net").alias("value_net"), value("tax").alias("tax_value"),
+            "distributor_code",
+            "document_type",
+            "document_no",
+            "line_no",
+            "business_date",
+            "outlet_code",
+            "sku_code",
+            "territory_code",
+            "sender_outlet_code",
+            "sender_sku_code",
+            "unit",
+            "return_kind",
+            "condition",
+            "scheme_code",
+            "qty_base",
+            pl.col("free_base").alias("free_qty_base"),
+            value("gross").alias("gross_value"),
+            value("discount").alias("discount_value"),
+            value("net").alias("value_net"),
+            value("tax").alias("tax_value"),
         )
     )
 
@@ -87,7 +111,9 @@ def secondary_daily(invoice: pl.DataFrame) -> pl.DataFrame:
 
 def sell_through_daily(documents: Documents) -> pl.DataFrame:
     """The published mart's rows as they must be in the end."""
-    secondary = secondary_daily(documents.invoice).with_columns(secondary_value_net=value("net_cents")).drop("net_cents")
+    secondary = (
+        secondary_daily(documents.invoice).with_columns(secondary_value_net=value("net_cents")).drop("net_cents")
+    )
     primary = (
         documents.dispatch.filter(~pl.col("cancelled"))
         .group_by(DAY_KEY)
@@ -115,22 +141,32 @@ def stock_daily(network: Network, flow: Flow, documents: Documents) -> pl.DataFr
     bad = np.zeros(flow.opening.shape, dtype=bool)
     bad[bad_from["distributor"].to_numpy(), bad_from["sku"].to_numpy()] = True
     ever_bad = (np.cumsum(flow.unsaleable > 0, axis=0) > 0) & bad[None]
-    for condition, stock, listed in ((SALEABLE, flow.saleable, days >= flow.ranged_from[None]), (NON_SALEABLE, flow.unsaleable, ever_bad)):
+    for condition, stock, listed in (
+        (SALEABLE, flow.saleable, days >= flow.ranged_from[None]),
+        (NON_SALEABLE, flow.unsaleable, ever_bad),
+    ):
         day, distributor, sku = np.nonzero(listed)
         parts.append(
             pl.DataFrame(
                 {
-                    "day": day, "distributor": distributor, "sku": sku, "condition": pl.repeat(condition, len(day), eager=True),
+                    "day": day,
+                    "distributor": distributor,
+                    "sku": sku,
+                    "condition": pl.repeat(condition, len(day), eager=True),
                     "physical_qty_base": stock[day, distributor, sku].astype(np.int64),
                 }
             )
         )
-    frame = pl.concat(parts).join(declared, on=["day", "distributor", "sku", "condition"], how="left", maintain_order="left")
+    frame = pl.concat(parts).join(
+        declared, on=["day", "distributor", "sku", "condition"], how="left", maintain_order="left"
+    )
     return frame.select(
         date_of(network, frame["day"].to_numpy()).alias("business_date"),
         pick(network.distributor_codes, frame["distributor"].to_numpy()).alias("distributor_code"),
         pick(network.sku_codes, frame["sku"].to_numpy()).alias("sku_code"),
-        "condition", "physical_qty_base", "declared_qty_base",
+        "condition",
+        "physical_qty_base",
+        "declared_qty_base",
     )
 
 
@@ -147,7 +183,9 @@ def movements(documents: Documents) -> pl.DataFrame:
     )
     received = documents.receipt.select(*where, "condition", inflow=total, outflow=pl.lit(0, dtype=pl.Int64))
     stated = documents.stock.select(
-        *where, "condition", inflow=pl.col("adjustment").clip(0),
+        *where,
+        "condition",
+        inflow=pl.col("adjustment").clip(0),
         outflow=pl.col("sample") + pl.col("purchase_return") + pl.col("damage") - pl.col("adjustment").clip(None, 0),
     )
     return pl.concat([sold, back, received, stated])
@@ -157,7 +195,11 @@ def reconciliation_cells(network: Network, flow: Flow, documents: Documents) -> 
     """Roll-forward of every month and cell; the variance is the miscount and nothing else."""
     month = pl.col("business_date").dt.truncate("1mo").alias("month_start")
     cell = ["month_start", "distributor_code", "sku_code", "condition"]
-    moved = movements(documents).group_by(month, "distributor_code", "sku_code", "condition").agg(pl.col("inflow", "outflow").sum())
+    moved = (
+        movements(documents)
+        .group_by(month, "distributor_code", "sku_code", "condition")
+        .agg(pl.col("inflow", "outflow").sum())
+    )
     stated = (
         documents.stock.sort("day")
         .group_by(month, "distributor_code", "sku_code", "condition", maintain_order=True)
@@ -166,8 +208,13 @@ def reconciliation_cells(network: Network, flow: Flow, documents: Documents) -> 
     frame = stated.join(moved, on=cell, how="left").with_columns(pl.col("inflow", "outflow").fill_null(0))
     frame = frame.with_columns(batch_no=pl.lit("-"), book=pl.col("opening") + pl.col("inflow") - pl.col("outflow"))
     return frame.select(
-        *CELL, opening_declared_qty_base="opening", inflow_qty_base="inflow", outflow_qty_base="outflow", book_close_qty_base="book",
-        declared_close_qty_base="declared", physical_close_qty_base="physical",
+        *CELL,
+        opening_declared_qty_base="opening",
+        inflow_qty_base="inflow",
+        outflow_qty_base="outflow",
+        book_close_qty_base="book",
+        declared_close_qty_base="declared",
+        physical_close_qty_base="physical",
         expected_variance_qty_base=pl.col("declared") - pl.col("book"),
     ).sort(CELL)
 
@@ -229,47 +276,99 @@ def conservation(network: Network, flow: Flow) -> pl.DataFrame:
 
 def _dispatches(documents: Documents) -> pl.DataFrame:
     return documents.dispatch.filter(~pl.col("cancelled")).select(
-        "document_no", "line_no", "plant_code", "distributor_code", "territory_code", "business_date", "planned_delivery_date", "sku_code",
-        "qty_base", pl.col("free_base").alias("free_qty_base"), value("net").alias("value_net"), "order_no",
+        "document_no",
+        "line_no",
+        "plant_code",
+        "distributor_code",
+        "territory_code",
+        "business_date",
+        "planned_delivery_date",
+        "sku_code",
+        "qty_base",
+        pl.col("free_base").alias("free_qty_base"),
+        value("net").alias("value_net"),
+        "order_no",
     )
 
 
 def _receipts(documents: Documents) -> pl.DataFrame:
     return documents.receipt.select(
-        "distributor_code", "document_no", "line_no", "business_date", "dispatch_no", "dispatch_line_no", "sku_code", "condition", "qty_base",
-        pl.col("free_base").alias("free_qty_base"), "tracking_no",
+        "distributor_code",
+        "document_no",
+        "line_no",
+        "business_date",
+        "dispatch_no",
+        "dispatch_line_no",
+        "sku_code",
+        "condition",
+        "qty_base",
+        pl.col("free_base").alias("free_qty_base"),
+        "tracking_no",
     )
 
 
 def _pos(documents: Documents) -> pl.DataFrame:
     return documents.pos.select(
-        "retailer_code", "outlet_code", "distributor_code", "territory_code", "sku_code", "business_date", pl.col("qty").alias("qty_base"),
-        value("net").alias("value_net"), pl.col("on_hand_qty").alias("on_hand_qty_base"),
+        "retailer_code",
+        "outlet_code",
+        "distributor_code",
+        "territory_code",
+        "sku_code",
+        "business_date",
+        pl.col("qty").alias("qty_base"),
+        value("net").alias("value_net"),
+        pl.col("on_hand_qty").alias("on_hand_qty_base"),
     )
 
 
 def _promotions(network: Network, demand: Demand) -> pl.DataFrame:
     rows = [
         (
-            p.code, network.sku_codes[p.sku], f"Z{p.zone + 1}", network.sizes.day(p.first), network.sizes.day(p.last), p.uplift,
-            p.discount_permille / 1000, p.buy, p.free,
+            p.code,
+            network.sku_codes[p.sku],
+            f"Z{p.zone + 1}",
+            network.sizes.day(p.first),
+            network.sizes.day(p.last),
+            p.uplift,
+            p.discount_permille / 1000,
+            p.buy,
+            p.free,
         )
         for p in demand.promotions
     ]
     schema = {
-        "scheme_code": pl.String, "sku_code": pl.String, "zone_code": pl.String, "date_from": pl.Date, "date_to": pl.Date,
-        "uplift": pl.Float64, "discount_share": pl.Float64, "buy_qty_base": pl.Int64, "free_qty_base": pl.Int64,
+        "scheme_code": pl.String,
+        "sku_code": pl.String,
+        "zone_code": pl.String,
+        "date_from": pl.Date,
+        "date_to": pl.Date,
+        "uplift": pl.Float64,
+        "discount_share": pl.Float64,
+        "buy_qty_base": pl.Int64,
+        "free_qty_base": pl.Int64,
     }
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
 def _events(network: Network, demand: Demand) -> pl.DataFrame:
     rows = [
-        (e.kind, network.distributor_codes[e.distributor], network.sku_codes[e.sku], network.sizes.day(e.first), network.sizes.day(e.last), e.factor)
+        (
+            e.kind,
+            network.distributor_codes[e.distributor],
+            network.sku_codes[e.sku],
+            network.sizes.day(e.first),
+            network.sizes.day(e.last),
+            e.factor,
+        )
         for e in demand.events
     ]
     schema = {
-        "kind": pl.String, "distributor_code": pl.String, "sku_code": pl.String, "date_from": pl.Date, "date_to": pl.Date, "factor": pl.Float64,
+        "kind": pl.String,
+        "distributor_code": pl.String,
+        "sku_code": pl.String,
+        "date_from": pl.Date,
+        "date_to": pl.Date,
+        "factor": pl.Float64,
     }
     return pl.DataFrame(rows, schema=schema, orient="row")
 
