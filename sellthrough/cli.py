@@ -23,7 +23,7 @@ from sellthrough.settings import Settings, switch_telemetry_off
 FINE, DATA_PROBLEM, USAGE, FAILURE = 0, 1, 2, 3
 
 
-class Day(click.ParamType):
+class Day(click.ParamType):  # type: ignore[type-arg]
     """A date as YYYY-MM-DD."""
 
     name = "date"

@@ -38,7 +38,10 @@ def run(dag_ids: list[str], conf: dict[str, Any] | None = None) -> bool:
         started = time.monotonic()
         result = bag.dags[dag_id].test(run_conf=conf)
         tasks = {
-            f"{ti.task_id}[{ti.map_index}]" if ti.map_index >= 0 else ti.task_id: [str(ti.state), round(ti.duration or 0.0, 1)]
+            f"{ti.task_id}[{ti.map_index}]" if ti.map_index >= 0 else ti.task_id: [
+                str(ti.state),
+                round(ti.duration or 0.0, 1),
+            ]
             for ti in result.get_task_instances()
         }
         state = str(result.state)

@@ -86,7 +86,9 @@ def show(settings: Settings, found: dict[str, Any]) -> None:
     """Print the summary, where the time went, and where to look."""
     for name, title in TITLES.items():
         terminal.show_rows(title, found[name])
-    terminal.show_rows("Where the time went", [{"phase": name, "seconds": seconds} for name, seconds in found["phases"].items()])
+    terminal.show_rows(
+        "Where the time went", [{"phase": name, "seconds": seconds} for name, seconds in found["phases"].items()]
+    )
     terminal.show(f"""
 Where to look:
   {settings.published}   read-only DuckDB, schema reporting (docs/how-to/look-at-the-result.md)
@@ -132,7 +134,9 @@ def _run_dags(settings: Settings) -> list[dict[str, Any]]:
         process.wait()
     if process.returncode or len(runs) < len(IN_ORDER) or runs[-1]["state"] != "success":
         at = runs[-1] if runs else {"dag": "Airflow", "tasks": {}}
-        raise DemoFailed(f"{at['dag']} did not succeed: {at['tasks']}\nLog: {log}\nWhat to do: docs/runbooks/build-failed.md")
+        raise DemoFailed(
+            f"{at['dag']} did not succeed: {at['tasks']}\nLog: {log}\nWhat to do: docs/runbooks/build-failed.md"
+        )
     return runs
 
 

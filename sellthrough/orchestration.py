@@ -29,7 +29,10 @@ def defaults(doc: str | None) -> dict[str, Any]:
         "tags": ["sellthrough"],
         "params": {
             "as_of": Param(
-                None, type=["null", "string"], format="date", description="What counts as today; default: the latest business date."
+                None,
+                type=["null", "string"],
+                format="date",
+                description="What counts as today; default: the latest business date.",
             )
         },
         "default_args": {"owner": "data-engineering", "retries": 2, "retry_delay": timedelta(seconds=20)},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, is_dataclass
 from datetime import date
 from typing import Any
 
@@ -118,6 +118,9 @@ def forecast_settings(settings: Settings) -> dict[str, int]:
 def plain(report: Any) -> dict[str, Any]:
     """A stage's report in values that JSON knows."""
     shown = {field.name: getattr(report, field.name) for field in fields(report) if not field.name.startswith("_")}
-    return json.loads(
-        json.dumps(shown, default=lambda value: asdict(value) if hasattr(value, "__dataclass_fields__") else str(value))
-    )  # type: ignore[no-any-return]
+    loaded: dict[str, Any] = json.loads(json.dumps(shown, default=_plain_value))
+    return loaded
+
+
+def _plain_value(value: Any) -> Any:
+    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else str(value)

@@ -64,10 +64,16 @@ def prepare(settings: Settings, port: int = 8080) -> dict[str, str]:
     settings.airflow_home.mkdir(parents=True, exist_ok=True)
     chosen = environment(settings, port)
     done = subprocess.run(
-        [sys.executable, "-m", "sellthrough.dag_runner"], env=chosen, cwd=settings.airflow_home, capture_output=True, text=True
+        [sys.executable, "-m", "sellthrough.dag_runner"],
+        env=chosen,
+        cwd=settings.airflow_home,
+        capture_output=True,
+        text=True,
     )
     if done.returncode:
-        raise AirflowNotReady(f"Airflow could not be set up in {settings.airflow_home}:\n{(done.stdout + done.stderr)[-2000:]}")
+        raise AirflowNotReady(
+            f"Airflow could not be set up in {settings.airflow_home}:\n{(done.stdout + done.stderr)[-2000:]}"
+        )
     return chosen
 
 
@@ -76,7 +82,9 @@ def standalone(settings: Settings, port: int) -> int:
     user, password = login(settings)
     chosen = prepare(settings, port)
     terminal.show(f"Airflow: http://127.0.0.1:{port}  user {user}  password {password}")
-    terminal.show(f"Data home: {settings.home}. Put files under {settings.landing}/<profile>/<sender>/ and trigger ingest_feeds.")
+    terminal.show(
+        f"Data home: {settings.home}. Put files under {settings.landing}/<profile>/<sender>/ and trigger ingest_feeds."
+    )
     sys.stdout.flush()
     os.chdir(settings.airflow_home)
     os.execve(sys.executable, [sys.executable, "-m", "airflow", "standalone"], chosen)

@@ -24,6 +24,7 @@ from sellthrough.settings import Settings
 
 Progress = Callable[[int, int, str], None]
 
+
 @dataclass(frozen=True)
 class BuildReport:
     """What one dbt phase did."""

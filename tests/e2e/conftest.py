@@ -66,7 +66,7 @@ class Home:
             return con.execute(sql).fetchall()
 
 
-@pytest.fixture()
+@pytest.fixture
 def home(tmp_path: Path) -> Home:
     """A new, empty home."""
     return Home(tmp_path / "home")
@@ -98,7 +98,9 @@ def simulate(out: Path, defects: str) -> None:
     """Write the small network that the tests run on."""
     size = ["--seed", "7", "--distributors", "8", "--outlets", "120", "--skus", "20", "--days", "130"]
     words = ["simulate", "--out", str(out), *size, "--defects", defects]
-    done = subprocess.run([sys.executable, "-m", "sellthrough.cli", *words], capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        [sys.executable, "-m", "sellthrough.cli", *words], capture_output=True, text=True, timeout=300
+    )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
 
 

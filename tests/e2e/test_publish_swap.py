@@ -49,7 +49,7 @@ for swap in range(int(sys.argv[2])):
 """
 
 
-@pytest.fixture()
+@pytest.fixture
 def published(new_home: Callable[[], Any], network: Path) -> Any:
     """A home with a published file whose marts are plain tables that the test may add to."""
     home = new_home()
@@ -67,13 +67,17 @@ def test_three_readers_in_other_processes_see_no_error_and_no_torn_read_while_fi
     with duckdb.connect(str(published.path / "warehouse.duckdb")) as con:
         for table in ("sell_through_daily", "sell_through_monthly"):
             con.execute(f"create table reporting.{table}_frozen as from reporting.{table}")
-            kind = con.execute("select table_type from information_schema.tables where table_name = ?", [table]).fetchone()
+            kind = con.execute(
+                "select table_type from information_schema.tables where table_name = ?", [table]
+            ).fetchone()
             con.execute(f"drop {'view' if kind == ('VIEW',) else 'table'} reporting.{table}")
             con.execute(f"alter table reporting.{table}_frozen rename to {table}")
     stop = tmp_path / "stop"
     file = str(published.path / "serving" / "sellthrough.duckdb")
     readers = [
-        subprocess.Popen([sys.executable, "-c", READER, file, str(stop)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        subprocess.Popen(
+            [sys.executable, "-c", READER, file, str(stop)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
         for _ in range(READERS)
     ]
     try:

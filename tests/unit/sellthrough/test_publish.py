@@ -40,11 +40,24 @@ class Warehouse:
                 con.execute(statement)
 
     def built(self, seq: int, status: str = "passed") -> None:
-        record = {"status": status, "through_seq": seq, "as_of": "2026-03-01", "code": "c", "finished_at": f"t{seq}", "relations": PHASE_1}
+        record = {
+            "status": status,
+            "through_seq": seq,
+            "as_of": "2026-03-01",
+            "code": "c",
+            "finished_at": f"t{seq}",
+            "relations": PHASE_1,
+        }
         write_json(self.settings.state / "build.json", record)
 
     def alerted(self, seq: int, status: str = "passed") -> None:
-        record = {"status": status, "through_seq": seq, "as_of": "2026-03-01", "finished_at": f"t{seq}", "relations": PHASE_2}
+        record = {
+            "status": status,
+            "through_seq": seq,
+            "as_of": "2026-03-01",
+            "finished_at": f"t{seq}",
+            "relations": PHASE_2,
+        }
         write_json(self.settings.state / "alert.json", {**record, "cutoff_date": "2026-02-23"})
 
     def publish(self) -> publishing.Publication:
@@ -55,7 +68,7 @@ class Warehouse:
             return con.execute(query).fetchall()
 
 
-@pytest.fixture()
+@pytest.fixture
 def warehouse(tmp_path: Path) -> Warehouse:
     """A warehouse whose two phases have passed at commit 3."""
     made = Warehouse(tmp_path / "home")
@@ -89,7 +102,9 @@ def test_the_macros_work_in_the_copy_whatever_its_file_is_called(warehouse: Ware
 def test_the_copy_is_stored_so_that_older_drivers_open_it(warehouse: Warehouse) -> None:
     warehouse.publish()
 
-    assert warehouse.shown("select tags['storage_version'] from duckdb_databases() where database_name = 'sellthrough'") == [("v1.2.0+",)]
+    assert warehouse.shown(
+        "select tags['storage_version'] from duckdb_databases() where database_name = 'sellthrough'"
+    ) == [("v1.2.0+",)]
 
 
 def test_each_public_table_is_there_as_parquet_with_the_same_rows(warehouse: Warehouse) -> None:
@@ -123,7 +138,9 @@ def test_each_publication_is_listed_with_the_commit_that_it_shows(warehouse: War
     warehouse.built(4)
     warehouse.publish()
 
-    assert warehouse.shown("select seq, as_of::varchar, alerts_seq, forecast_cutoff_date::varchar from reporting.publication order by seq") == [
+    assert warehouse.shown(
+        "select seq, as_of::varchar, alerts_seq, forecast_cutoff_date::varchar from reporting.publication order by seq"
+    ) == [
         (3, "2026-03-01", 3, "2026-02-23"),
         (4, "2026-03-01", 3, "2026-02-23"),
     ]
@@ -131,7 +148,9 @@ def test_each_publication_is_listed_with_the_commit_that_it_shows(warehouse: War
 
 def test_the_hash_of_a_table_depends_on_its_rows_and_not_on_their_order(warehouse: Warehouse) -> None:
     first = warehouse.publish().tables
-    warehouse.sql("create or replace table history.sale_version as select * from history.sale_version order by code desc")
+    warehouse.sql(
+        "create or replace table history.sale_version as select * from history.sale_version order by code desc"
+    )
     warehouse.built(5)
     second = warehouse.publish().tables
     warehouse.sql("update history.sale_version set qty_base = 11 where code = 'a'")
@@ -173,7 +192,7 @@ def test_a_copy_that_differs_from_the_warehouse_is_thrown_away(warehouse: Wareho
     )
     warehouse.built(4)
 
-    with pytest.raises(PublishCheckFailed, match="reporting.sale"):
+    with pytest.raises(PublishCheckFailed, match=r"reporting\.sale"):
         warehouse.publish()
     assert warehouse.shown("select sum(qty_base) from reporting.sale") == [(30,)]
 
