@@ -1,0 +1,10 @@
+{{ config(materialized='table') }}
+
+select
+    seq,
+    committed_at,
+    feed,
+    profile,
+    mode,
+    is_replay
+from {{ ref('stg_commit') }}

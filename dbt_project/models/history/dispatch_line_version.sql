@@ -1,0 +1,12 @@
+{{ config(materialized='incremental', incremental_strategy='delete+insert', unique_key='business_date', on_schema_change='fail') }}
+
+-- depends_on: {{ ref('stg_file') }}
+-- depends_on: {{ ref('stg_scope') }}
+-- depends_on: {{ ref('stg_erp_dispatch_line') }}
+-- depends_on: {{ ref('int_sku_map') }}
+-- depends_on: {{ ref('int_distributor_map') }}
+{% if is_incremental() %}
+{{ dispatch_line_versions(existing=this, watermark=watermark_of(this)) }}
+{% else %}
+select * from {{ ref('int_dispatch_line_version') }}
+{% endif %}

@@ -1,0 +1,11 @@
+{{ config(materialized='table') }}
+
+select
+    seq,
+    feed,
+    sender,
+    date_from,
+    date_to,
+    names_day
+from {{ ref('stg_file') }}
+where status <> 'rejected'

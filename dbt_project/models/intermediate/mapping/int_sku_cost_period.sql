@@ -1,0 +1,1 @@
+{{ known_periods(ref('int_sku_cost'), ['sku_code'], ['unit_cost']) }}

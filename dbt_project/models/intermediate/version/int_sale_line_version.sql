@@ -1,0 +1,1 @@
+{{ sale_line_versions() }}

@@ -1,0 +1,1 @@
+{{ stock_declaration_versions() }}
