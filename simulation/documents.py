@@ -7,11 +7,8 @@ Money is in cents until it is written.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from simulation import statements

@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from simulation import defect_file, dialects, documents, flow, landing, mending, network, truth
 from simulation import demand as demand_process
-from simulation import dialects, documents, flow, landing, network, truth
+from simulation.defects import plant
 from simulation.errors import OutputNotEmpty
 from simulation.flow import Progress
 from simulation.sizes import Sizes
 
 DEFAULT_END = date(2026, 6, 30)
+DEFAULT_DEFECTS = Path(__file__).parent / "defects_default.yaml"
 
 
 @dataclass(frozen=True)
@@ -69,16 +71,23 @@ def run(
     for part in ("landing", "withheld", "mend", "truth"):
         if (out / part).exists() and any((out / part).iterdir()):
             raise OutputNotEmpty(str(out / part))
+    asked = defect_file.read(defects) if defects is not None else []
     members = network.build(sizes)
     process = demand_process.build(members)
     flows = flow.run(members, process, progress)
     papers = documents.build(members, process, flows)
     files = landing.plan(members, papers)
+    tables = truth.tables(members, process, flows, papers)
+    planted = plant(members, files, tables["reconciliation_cell"], asked)
+    files = planted.files
     for i, file in enumerate(files):
         dialects.write(file, out / "withheld" / "landing" if file.withheld else out / "landing")
         if progress and (i % 200 == 199 or i + 1 == len(files)):
             progress(i + 1, len(files), "files written")
-    truth.write(out / "truth", truth.tables(members, process, flows, papers))
+    mending.write_overrides(out / "mend" / "config" / "profiles", planted.mends)
+    truth.write(out / "truth", tables)
+    planted.effects.write_csv(out / "truth" / "effects.csv")
+    mending.table(planted.mends).write_csv(out / "truth" / "mend.csv")
     return SimulationReport(
         out=out,
         start=sizes.start,
@@ -90,6 +99,6 @@ def run(
         receipt_lines=len(papers.receipt),
         dispatch_lines=len(papers.dispatch),
         pos_lines=len(papers.pos),
-        defects=0,
-        effects=0,
+        defects=len(asked),
+        effects=len(planted.effects),
     )

@@ -170,25 +170,30 @@ def stock_daily(network: Network, flow: Flow, documents: Documents) -> pl.DataFr
     )
 
 
+def sale_movements(invoice: pl.DataFrame) -> pl.DataFrame:
+    """Stock movements of live invoice rows: goods leave saleable stock, returned goods come into the condition in which they came."""
+    where = ["business_date", "distributor_code", "sku_code"]
+    total, nothing = pl.col("qty_base") + pl.col("free_base"), pl.lit(0, dtype=pl.Int64)
+    live = invoice.filter(~pl.col("cancelled"))
+    sold = live.filter(pl.col("sign") > 0).select(*where, condition=pl.lit(SALEABLE), inflow=nothing, outflow=total)
+    goods = (pl.col("sign") < 0) & (pl.col("return_kind") == "GOODS")
+    back = live.filter(goods).select(*where, "condition", inflow=-total, outflow=nothing)
+    return pl.concat([sold, back])
+
+
 def movements(documents: Documents) -> pl.DataFrame:
     """All stock movements of distributors: date, cell and base units in and out."""
-    invoice = documents.invoice.filter(~pl.col("cancelled"))
-    total = pl.col("qty_base") + pl.col("free_base")
     where = ["business_date", "distributor_code", "sku_code"]
-    sold = invoice.filter(pl.col("sign") > 0).select(
-        *where, condition=pl.lit(SALEABLE), inflow=pl.lit(0, dtype=pl.Int64), outflow=total
+    received = documents.receipt.select(
+        *where, "condition", inflow=pl.col("qty_base") + pl.col("free_base"), outflow=pl.lit(0, dtype=pl.Int64)
     )
-    back = invoice.filter((pl.col("sign") < 0) & (pl.col("return_kind") == "GOODS")).select(
-        *where, "condition", inflow=-total, outflow=pl.lit(0, dtype=pl.Int64)
-    )
-    received = documents.receipt.select(*where, "condition", inflow=total, outflow=pl.lit(0, dtype=pl.Int64))
     stated = documents.stock.select(
         *where,
         "condition",
         inflow=pl.col("adjustment").clip(0),
         outflow=pl.col("sample") + pl.col("purchase_return") + pl.col("damage") - pl.col("adjustment").clip(None, 0),
     )
-    return pl.concat([sold, back, received, stated])
+    return pl.concat([sale_movements(documents.invoice), received, stated])
 
 
 def reconciliation_cells(network: Network, flow: Flow, documents: Documents) -> pl.DataFrame:
