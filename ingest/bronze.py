@@ -1,0 +1,431 @@
+"""Bronze: content-addressed data and the commit log that says what exists.
+
+A commit is the exclusive creation of the next numbered file in bronze/_commits. What no commit names does not exist and is swept later.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import obstore
+import polars as pl
+from obstore.exceptions import AlreadyExistsError
+from obstore.store import LocalStore
+
+from ingest.batch import Batch, FileResult
+from ingest.contracts import FRAMING_RULES, REJECTS, Contract, load_contracts
+from ingest.errors import CommitLogBroken
+
+Identity = tuple[str, ...]
+"""What makes a file the same file: sha256, profile, sender; and the name of a file from which nothing was loaded, since
+one header alone, or nothing at all, is the same bytes for every day."""
+
+_COMMIT_NAME = re.compile(r"\d{10}\.json")
+_ABANDONED = timedelta(hours=24)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What a build sees: everything committed up to a sequence number."""
+
+    through_seq: int
+    latest_business_date: date | None
+
+
+class CommitLog:
+    """The commits of a home, read in order and only once each."""
+
+    def __init__(self, home: Path) -> None:
+        self._folder = home / "bronze" / "_commits"
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._store = LocalStore(self._folder)
+        self.commits: list[dict[str, Any]] = []
+        self._latest: dict[Identity, dict[str, Any]] = {}
+        self.refresh()
+        self._refuse_gaps()
+
+    @property
+    def last(self) -> int:
+        """The last sequence number; 0 where nothing is committed."""
+        return len(self.commits)
+
+    def refresh(self) -> None:
+        """Read the commits that others have added."""
+        while (path := self._folder / f"{self.last + 1:010}.json").exists():
+            self._append(_parse(path))
+
+    def latest(self, sha256: str, profile: str, sender: str, name: str) -> dict[str, Any] | None:
+        """The latest entry of a file, or None where it was never committed."""
+        return self._latest.get((sha256, profile, sender)) or self._latest.get((sha256, profile, sender, name))
+
+    def create(self, commit: dict[str, Any]) -> dict[str, Any] | None:
+        """Create the next commit exclusively, or return None where somebody else was first."""
+        seq = self.last + 1
+        earlier = self.commits[-1]["committed_at"] if self.commits else ""
+        stamped = {"seq": seq, "committed_at": max(_now(), earlier), **commit}
+        data = json.dumps(stamped, ensure_ascii=False, separators=(",", ":")).encode()
+        try:
+            obstore.put(self._store, f"{seq:010}.json", data, mode="create")
+        except AlreadyExistsError:
+            return None
+        self._append(stamped)
+        return stamped
+
+    def _append(self, commit: dict[str, Any]) -> None:
+        self.commits.append(commit)
+        for entry in commit["files"]:
+            content = (entry["sha256"], commit["profile"], entry["sender"])
+            self._latest[(*content, entry["name"])] = entry
+            if entry["status"] == "loaded" or content in self._latest:
+                self._latest[content] = entry
+
+    def _refuse_gaps(self) -> None:
+        numbers = sorted(int(path.stem) for path in self._folder.iterdir() if _COMMIT_NAME.fullmatch(path.name))
+        self.refresh()
+        if numbers and numbers[-1] > self.last:
+            raise CommitLogBroken(self._folder / f"{self.last + 1:010}.json", f"is missing, though {numbers[-1]:010}.json exists")
+
+
+def commit_batch(home: Path, log: CommitLog, batch: Batch, contract: Contract, profile: str, mode: str, replay: bool) -> list[dict[str, Any]]:
+    """Commit a batch: as one commit, or, where files restate the same days, as several in the order of the files.
+
+    Files that somebody else commits meanwhile are left out.
+    """
+    commits = []
+    for part in _without_overlaps(batch, mode):
+        commit = _commit(home, log, part, contract, profile, mode, replay)
+        if commit is not None:
+            commits.append(commit)
+    return commits
+
+
+def write_snapshot(home: Path, out_dir: Path, through_seq: int | None = None) -> Snapshot:
+    """Write the Parquet tables that tell dbt what a build sees.
+
+    Args:
+        out_dir: receives commit, file, scope, path and rule.parquet, and empty/<feed>.parquet.
+        through_seq: the last commit to be seen; default the last one there is.
+    """
+    contracts = list(load_contracts(home).values())
+    log = CommitLog(home)
+    through = log.last if through_seq is None else min(through_seq, log.last)
+    commits = log.commits[:through]
+    out_dir.mkdir(parents=True, exist_ok=True)
+    (out_dir / "empty").mkdir(exist_ok=True)
+    tables = {
+        "commit": pl.DataFrame(
+            [(c["seq"], _moment(c["committed_at"]), c["feed"], c["profile"], c["mode"], c["replay"]) for c in commits],
+            schema=_COMMIT,
+            orient="row",
+        ),
+        "file": _file_table(commits),
+        "scope": pl.DataFrame(
+            [
+                (c["seq"], c["feed"], s["sender"], date.fromisoformat(s["date_from"]), date.fromisoformat(s["date_to"]))
+                for c in commits
+                for s in c["scopes"]
+            ],
+            schema=_SCOPE,
+            orient="row",
+        ),
+        "path": pl.DataFrame(list(_live_paths(home, commits)), schema=_PATH, orient="row"),
+        "rule": pl.DataFrame(list(_rule_rows(contracts)), schema=_RULE, orient="row"),
+    }
+    for contract in contracts:
+        tables[f"empty/{contract.feed}"] = pl.DataFrame(schema=contract.schema)
+    tables["empty/_rejects"] = pl.DataFrame(schema=REJECTS)
+    for name, table in tables.items():
+        _replace_parquet(table, out_dir / f"{name}.parquet")
+    dates = [entry["rows_to"] for c in commits for entry in c["files"] if entry.get("rows_to")]
+    dates += [entry["date_to"] for c in commits for entry in c["files"] if entry["names_day"] and entry["status"] != "rejected"]
+    return Snapshot(through_seq=through, latest_business_date=date.fromisoformat(max(dates)) if dates else None)
+
+
+def sweep(home: Path, older_than: timedelta = _ABANDONED) -> list[str]:
+    """Remove data that no commit names, left behind by a process that was killed.
+
+    Young data is left alone: its process may be about to commit it.
+    """
+    bronze = home / "bronze"
+    if not bronze.is_dir():
+        return []
+    limit = datetime.now(UTC) - older_than
+    removed = []
+    for feed in sorted(path for path in bronze.iterdir() if path.is_dir() and not path.name.startswith("_")):
+        for folder in sorted(feed.iterdir()):
+            if _modified(folder) > limit or f"{feed.name}/{folder.name}" in _named(CommitLog(home)):
+                continue
+            trash = feed / f".trash-{uuid.uuid4().hex}"
+            folder.rename(trash)
+            if _modified(trash) > limit or f"{feed.name}/{folder.name}" in _named(CommitLog(home)):
+                trash.rename(folder)
+                continue
+            shutil.rmtree(trash)
+            removed.append(f"{feed.name}/{folder.name}")
+    for path in (bronze / "_commits").glob("*"):
+        if not _COMMIT_NAME.fullmatch(path.name) and _modified(path) <= limit:
+            path.unlink()
+            removed.append(f"_commits/{path.name}")
+    return removed
+
+
+def _commit(
+    home: Path, log: CommitLog, batch: Batch, contract: Contract, profile: str, mode: str, replay: bool
+) -> dict[str, Any] | None:
+    while True:
+        log.refresh()
+        taken = {file.source.name for file in batch.files if _is_taken(log, file, profile, replay)}
+        batch = batch.without(taken) if taken else batch
+        if not batch.files:
+            return None
+        staged = _stage(home, contract, batch)
+        commit = log.create(
+            {
+                "feed": contract.feed,
+                "profile": profile,
+                "contract_version": contract.version,
+                "mode": mode,
+                "replay": replay,
+                "scopes": _scopes(batch.files) if mode == "replace" else [],
+                "files": [_file_entry(file) for file in batch.files],
+                "rows": staged.rows,
+                "rejects": staged.rejects,
+                "replaces": [],
+            }
+        )
+        if commit is not None:
+            if not all((home / "bronze" / path).exists() for path in (staged.rows, staged.rejects) if path):
+                _stage(home, contract, batch)
+            return commit
+
+
+def _is_taken(log: CommitLog, file: FileResult, profile: str, replay: bool) -> bool:
+    entry = log.latest(file.source.sha256, profile, file.source.sender, file.source.name)
+    if entry is None:
+        return False
+    return not replay or entry["profile_digest"] == file.source.profile_digest
+
+
+@dataclass(frozen=True)
+class _Staged:
+    rows: str | None
+    rejects: str | None
+
+
+def _stage(home: Path, contract: Contract, batch: Batch) -> _Staged:
+    """Write the batch beside its place and move it there; the name is the hash of what it holds."""
+    feed = home / "bronze" / contract.feed
+    feed.mkdir(parents=True, exist_ok=True)
+    temporary = feed / f".tmp-{uuid.uuid4().hex}"
+    temporary.mkdir()
+    digest = hashlib.sha256()
+    names: dict[str, str | None] = {"rows": None, "rejects": None}
+    positioned = batch.rows.with_columns(pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias("_pos")).select(list(contract.schema))
+    for name, table in (("rows", positioned), ("rejects", batch.rejects)):
+        if table.height:
+            path = temporary / f"{name}.parquet"
+            table.write_parquet(path, compression="zstd", compression_level=1, row_group_size=250_000)
+            digest.update(f"{name}:".encode())
+            digest.update(_synced_bytes(path))
+            names[name] = f"{name}.parquet"
+    if not any(names.values()):
+        temporary.rmdir()
+        return _Staged(None, None)
+    target = feed / digest.hexdigest()[:32]
+    try:
+        temporary.rename(target)
+    except OSError:
+        if not target.is_dir():
+            raise
+        os.utime(target)
+        shutil.rmtree(temporary)
+    paths = {name: f"{contract.feed}/{target.name}/{file}" if file else None for name, file in names.items()}
+    return _Staged(paths["rows"], paths["rejects"])
+
+
+def _synced_bytes(path: Path) -> bytes:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+        return file.read()
+
+
+def _without_overlaps(batch: Batch, mode: str) -> Iterator[Batch]:
+    """Split a replace batch so that no two files of one commit restate the same sender and day."""
+    if mode != "replace":
+        yield batch
+        return
+    levels: dict[str, int] = {}
+    seen: dict[str, list[tuple[date, date, int]]] = {}
+    for file in batch.files:
+        scopes = _scopes([file])
+        level = 0
+        for scope in scopes:
+            first, last = date.fromisoformat(scope["date_from"]), date.fromisoformat(scope["date_to"])
+            for other_first, other_last, other_level in seen.get(scope["sender"], []):
+                if first <= other_last and other_first <= last:
+                    level = max(level, other_level + 1)
+        for scope in scopes:
+            first, last = date.fromisoformat(scope["date_from"]), date.fromisoformat(scope["date_to"])
+            seen.setdefault(scope["sender"], []).append((first, last, level))
+        levels[file.source.name] = level
+    for level in sorted(set(levels.values())):
+        names = {name for name, own in levels.items() if own == level}
+        yield batch if len(names) == len(levels) else batch.only(names)
+
+
+def _scopes(files: Sequence[FileResult]) -> list[dict[str, str]]:
+    return [
+        {"sender": sender, "date_from": file.date_from.isoformat(), "date_to": file.date_to.isoformat()}
+        for file in files
+        if file.status != "rejected" and file.date_from and file.date_to
+        for sender in file.senders or (file.source.sender,)
+    ]
+
+
+def _file_entry(file: FileResult) -> dict[str, Any]:
+    return {
+        "name": file.source.name,
+        "sender": file.source.sender,
+        "sha256": file.source.sha256,
+        "bytes": file.source.size,
+        "arrived_at": _stamp(file.source.arrived_at),
+        "status": file.status,
+        "records": file.records,
+        "loaded": file.loaded,
+        "rejected": file.rejected,
+        "blank": file.blank,
+        "total_lines": file.total_lines,
+        "left_out": file.left_out,
+        "date_from": file.date_from.isoformat() if file.date_from else None,
+        "date_to": file.date_to.isoformat() if file.date_to else None,
+        "names_day": file.names_day,
+        "rows_to": file.rows_to.isoformat() if file.rows_to else None,
+        "content": file.content,
+        "profile_digest": file.source.profile_digest,
+    }
+
+
+_COMMIT = {
+    "seq": pl.Int64,
+    "committed_at": pl.Datetime("us"),
+    "feed": pl.String,
+    "profile": pl.String,
+    "mode": pl.String,
+    "replay": pl.Boolean,
+}
+_FILE = {
+    "seq": pl.Int64,
+    "feed": pl.String,
+    "profile": pl.String,
+    "mode": pl.String,
+    "replay": pl.Boolean,
+    "sender": pl.String,
+    "file": pl.String,
+    "sha256": pl.String,
+    "arrived_at": pl.Datetime("us"),
+    "status": pl.String,
+    "records": pl.Int64,
+    "loaded": pl.Int64,
+    "rejected": pl.Int64,
+    "blank": pl.Int64,
+    "total_lines": pl.Int64,
+    "left_out": pl.Int64,
+    "date_from": pl.Date,
+    "date_to": pl.Date,
+    "names_day": pl.Boolean,
+    "first_seq": pl.Int64,
+}
+_SCOPE = {"seq": pl.Int64, "feed": pl.String, "sender": pl.String, "date_from": pl.Date, "date_to": pl.Date}
+_PATH = {"feed": pl.String, "kind": pl.String, "seq": pl.Int64, "path": pl.String}
+_RULE = {"feed": pl.String, "rule": pl.String, "severity": pl.String, "bit": pl.Int64, "description": pl.String}
+
+
+def _file_table(commits: Sequence[dict[str, Any]]) -> pl.DataFrame:
+    first: dict[Identity, int] = {}
+    rows = []
+    for commit in commits:
+        for entry in commit["files"]:
+            content = (entry["sha256"], commit["profile"], entry["sender"])
+            arrival = first.setdefault((*content, entry["name"]), commit["seq"])
+            if entry["status"] == "loaded":
+                arrival = min(arrival, first.setdefault(content, arrival))
+            rows.append(
+                (
+                    *(commit[name] for name in ("seq", "feed", "profile", "mode", "replay")),
+                    entry["sender"],
+                    entry["name"],
+                    entry["sha256"],
+                    _moment(entry["arrived_at"]),
+                    *(entry[name] for name in ("status", "records", "loaded", "rejected", "blank", "total_lines", "left_out")),
+                    *(date.fromisoformat(entry[name]) if entry[name] else None for name in ("date_from", "date_to")),
+                    entry["names_day"],
+                    arrival,
+                )
+            )
+    return pl.DataFrame(rows, schema=_FILE, orient="row")
+
+
+def _live_paths(home: Path, commits: Sequence[dict[str, Any]]) -> Iterator[tuple[str, str, int, str]]:
+    replaced = {path for commit in commits for path in commit["replaces"]}
+    for commit in commits:
+        for kind in ("rows", "rejects"):
+            path = commit[kind]
+            if path and path not in replaced:
+                yield commit["feed"], kind, commit["seq"], str((home / "bronze" / path).resolve())
+
+
+def _rule_rows(contracts: Sequence[Contract]) -> Iterator[tuple[str, str, str, int | None, str]]:
+    for contract in contracts:
+        for name, description in FRAMING_RULES.items():
+            yield contract.feed, name, "reject", None, description
+        named = {rule.name: rule for rule in reversed(contract.rules) if rule.severity == "error"}
+        for name, rule in sorted(named.items()):
+            yield contract.feed, name, "reject", None, rule.description
+        for rule in contract.warnings:
+            yield contract.feed, rule.name, "warn", rule.bit, rule.description
+
+
+def _replace_parquet(table: pl.DataFrame, path: Path) -> None:
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    table.write_parquet(temporary)
+    temporary.replace(path)
+
+
+def _named(log: CommitLog) -> set[str]:
+    return {str(Path(commit[kind]).parent.as_posix()) for commit in log.commits for kind in ("rows", "rejects") if commit[kind]}
+
+
+def _parse(path: Path) -> dict[str, Any]:
+    try:
+        commit = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise CommitLogBroken(path, f"cannot be read ({error})") from error
+    if not isinstance(commit, dict) or commit.get("seq") != int(path.stem):
+        raise CommitLogBroken(path, "does not bear its own number")
+    return commit
+
+
+def _modified(path: Path) -> datetime:
+    return datetime.fromtimestamp(path.stat().st_mtime, UTC)
+
+
+def _now() -> str:
+    return _stamp(datetime.now(UTC))
+
+
+def _stamp(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _moment(stamp: str) -> datetime:
+    return datetime.strptime(stamp, "%Y-%m-%dT%H:%M:%S.%fZ")  # noqa: DTZ007 - stored as UTC without zone

@@ -1,0 +1,1 @@
+"""Connectors: where sender's files come from."""

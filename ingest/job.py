@@ -1,0 +1,488 @@
+"""The jobs of ingest: take in what has landed, dry-run a file, read again after a mend."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from ingest import bronze, enrichment
+from ingest.batch import Batch, Source, read_batch
+from ingest.connectors import folder
+from ingest.connectors.folder import LandingFile
+from ingest.contracts import FEED_ORDER, Contract, load_contracts
+from ingest.enrichment import Geography
+from ingest.errors import IngestError, ProfileInvalid, UnknownFeed, UnknownProfile
+from ingest.profiles import Catalogue, Profile, Reading, Seed
+
+Progress = Callable[[int, int, str], None]
+
+_BATCH_BYTES = 160_000_000
+_PACKED = 8
+"""How much larger a compressed file or a workbook is taken to be than its bytes."""
+
+_SEED_READING = Reading(files=("*",), contract_names=True)
+
+
+@dataclass(frozen=True)
+class LandedFile:
+    """A file that lies in landing/ and is not yet committed."""
+
+    profile: str
+    feed: str
+    sender: str
+    file: str
+
+
+@dataclass(frozen=True)
+class IngestReport:
+    """What one run did.
+
+    Attributes:
+        files: files that were committed by this run; nil and rejected ones are among them.
+        already: files whose content had been committed before.
+        commits: sequence numbers that this run created.
+        problems: messages, each with file, place and next step.
+        rules: records per broken rule, warnings included.
+    """
+
+    files: int = 0
+    nil: int = 0
+    rejected_files: int = 0
+    already: int = 0
+    records: int = 0
+    loaded: int = 0
+    rejected: int = 0
+    blank: int = 0
+    total_lines: int = 0
+    left_out: int = 0
+    commits: tuple[int, ...] = ()
+    problems: tuple[str, ...] = ()
+    rules: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def exit_code(self) -> int:
+        """0: all fine; 1: data problems were found and handled."""
+        return 1 if self.problems else 0
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """What a file would give."""
+
+    feed: str
+    sender: str
+    records: int
+    loaded: int
+    rejected: int
+    blank: int
+    total_lines: int
+    left_out: int
+    rules: Mapping[str, int]
+    problems: tuple[str, ...]
+    rows: pa.Table
+    rejects: pa.Table
+
+    @property
+    def exit_code(self) -> int:
+        """0: everything would load; 1: something would not."""
+        return 1 if self.problems else 0
+
+
+def run(
+    home: Path,
+    *,
+    profile: str | None = None,
+    sender: str | None = None,
+    feed: str | None = None,
+    as_of: date | None = None,
+    progress: Progress | None = None,
+    data_dirs: Sequence[Path] = (),
+) -> IngestReport:
+    """Take in what has landed and is not yet committed.
+
+    Masters and cross-references go before facts, so that facts find them at first sight. Running it again commits nothing.
+
+    Args:
+        as_of: loaded records of later business dates are counted in the report's rules as `after_as_of`; they are loaded all the same.
+        data_dirs: further folders in which a GeoJSON file named by a profile is looked for.
+
+    Raises:
+        UnknownProfile, UnknownFeed: a filter names something that does not exist.
+    """
+    job = _Job(home, _Filter(profile, sender, feed, as_of), progress, data_dirs)
+    job.take_in()
+    bronze.sweep(home)
+    return job.report()
+
+
+def replay(
+    home: Path,
+    *,
+    profile: str | None = None,
+    sender: str | None = None,
+    feed: str | None = None,
+    as_of: date | None = None,
+    progress: Progress | None = None,
+    data_dirs: Sequence[Path] = (),
+) -> IngestReport:
+    """Read committed files again whose settings have changed since, and commit those that now read differently.
+
+    Files that were never committed are left to `run`. A file that reads as before commits nothing.
+    """
+    job = _Job(home, _Filter(profile, sender, feed, as_of), progress, data_dirs)
+    job.read_again()
+    return job.report()
+
+
+def landed(home: Path) -> list[LandedFile]:
+    """Files in landing/ that belong to a known profile and feed and are not yet committed."""
+    job = _Job(home, _Filter(), None, ())
+    waiting = []
+    for group in job.groups():
+        for item in group.items:
+            if isinstance(item, LandingFile):
+                sender = job.sender_of(item, group)
+                if job.log.latest(_sha256(item.read()), group.profile.id, sender, item.name) is None:
+                    waiting.append(LandedFile(group.profile.id, group.contract.feed, sender, item.name))
+    return waiting
+
+
+def check(
+    home: Path,
+    file: Path,
+    *,
+    profile: str,
+    sender: str | None = None,
+    feed: str | None = None,
+    as_of: date | None = None,
+    data_dirs: Sequence[Path] = (),
+) -> CheckReport:
+    """Read one file without committing anything.
+
+    Args:
+        sender: default: the constant of the profile, else the sender's folder in landing/, else the name of the folder in which the file lies.
+        feed: default: the feed whose pattern fits the file's name.
+
+    Raises:
+        UnknownProfile, UnknownFeed, FileNotFoundError: usage errors.
+    """
+    job = _Job(home, _Filter(profile, None, feed, as_of), None, data_dirs)
+    settings = job.catalogue.profile(profile)
+    feed_id = feed or settings.feed_of(file.name) or (next(iter(settings.feeds)) if len(settings.feeds) == 1 else None)
+    if feed_id is None or feed_id not in settings.feeds:
+        raise UnknownFeed(f"{file.name} fits no feed of profile {profile}; state the feed", tuple(settings.feeds))
+    group = _Group(settings, job.catalogue.contracts[feed_id], settings.feeds[feed_id], [])
+    place = folder.locate(home, file) or LandingFile(file, file.name, profile, None)
+    code = sender or (job.sender_of(place, group) if place.sender or group.reading.sender.source == "constant" else file.resolve().parent.name)
+    data = place.read()
+    batch = job.read(group, [_source(place, code, data, "")])
+    result = batch.files[0]
+    rows = batch.rows.select([*group.contract.names, "_record"])
+    rejects = batch.rejects.select("_record", "_line", "rule", "column", "value", "raw")
+    return CheckReport(
+        feed=feed_id,
+        sender=code,
+        records=result.records,
+        loaded=result.loaded,
+        rejected=result.rejected,
+        blank=result.blank,
+        total_lines=result.total_lines,
+        left_out=result.left_out,
+        rules={**batch.rules, **job.after_as_of(batch, group)},
+        problems=batch.problems,
+        rows=rows.to_arrow(),
+        rejects=rejects.to_arrow(),
+    )
+
+
+@dataclass(frozen=True)
+class _Filter:
+    profile: str | None = None
+    sender: str | None = None
+    feed: str | None = None
+    as_of: date | None = None
+
+
+@dataclass(frozen=True)
+class _SeedFile:
+    """A seed of a profile, in the shape of a file."""
+
+    name: str
+    sender: str
+    data: bytes
+
+
+@dataclass
+class _Group:
+    """Files of one profile and feed."""
+
+    profile: Profile
+    contract: Contract
+    reading: Reading
+    items: list[LandingFile | _SeedFile]
+
+
+class _Job:
+    """One run over one home."""
+
+    def __init__(self, home: Path, chosen: _Filter, progress: Progress | None, data_dirs: Sequence[Path]) -> None:
+        self.home = home
+        self.chosen = chosen
+        self.catalogue = Catalogue(home, load_contracts(home))
+        self.log = bronze.CommitLog(home)
+        self._progress = progress
+        self._data_dirs = tuple(data_dirs)
+        self._problems: list[str] = []
+        self._entries: list[dict[str, Any]] = []
+        self._commits: list[int] = []
+        self._rules: Counter[str] = Counter()
+        self._already = 0
+        self._done = 0
+        self._total = 0
+        self._refuse_unknown_filters()
+
+    def take_in(self) -> None:
+        """Commit what has not been committed."""
+        self._work(replaying=False)
+
+    def read_again(self) -> None:
+        """Commit what reads differently."""
+        self._work(replaying=True)
+
+    def report(self) -> IngestReport:
+        """What has been done so far."""
+        names = ("records", "loaded", "rejected", "blank", "total_lines", "left_out")
+        totals = {name: sum(entry[name] for entry in self._entries) for name in names}
+        statuses = Counter(entry["status"] for entry in self._entries)
+        return IngestReport(
+            files=len(self._entries),
+            nil=statuses["nil"],
+            rejected_files=statuses["rejected"],
+            already=self._already,
+            **totals,
+            commits=tuple(self._commits),
+            problems=tuple(self._problems),
+            rules=dict(self._rules),
+        )
+
+    def groups(self) -> list[_Group]:
+        """What lies in landing/, by profile and feed, in the order in which it is taken in."""
+        found: dict[tuple[str, str], _Group] = {}
+        broken: set[str] = set()
+        seeded: set[str] = set()
+        for file in folder.scan(self.home):
+            if self.chosen.profile not in (None, file.profile) or file.profile in broken:
+                continue
+            try:
+                profile = self.catalogue.profile(file.profile)
+            except UnknownProfile:
+                self._problems.append(self._unknown_profile(file))
+                continue
+            except ProfileInvalid as error:
+                broken.add(file.profile)
+                self._problems.append(f"{error}; its files wait until it is mended")
+                continue
+            base = file.name.rpartition("/")[2]
+            if profile.ignores(base):
+                continue
+            if profile.id not in seeded:
+                seeded.add(profile.id)
+                self._add_seeds(profile, found)
+            feed = profile.feed_of(base)
+            if feed is None:
+                self._problems.append(
+                    f"{file.name}: its name fits no feed of profile {profile.id} ({', '.join(profile.feeds)}); rename it, "
+                    "or widen `files` in the profile"
+                )
+                continue
+            if self.chosen.feed not in (None, feed):
+                continue
+            group = found.setdefault(
+                (profile.id, feed), _Group(profile, self.catalogue.contracts[feed], profile.feeds[feed], [])
+            )
+            if profile.feeds[feed].sender.source == "folder" and file.sender is None:
+                self._problems.append(f"{file.name}: lies in no sender's folder; move it to landing/{profile.id}/<sender>/")
+                continue
+            if self.chosen.sender in (None, self.sender_of(file, group)):
+                group.items.append(file)
+        order = {feed: index for index, feed in enumerate(FEED_ORDER)}
+        groups = [group for group in found.values() if group.items]
+        return sorted(groups, key=lambda group: (order.get(group.contract.feed, len(order)), group.contract.feed, group.profile.id))
+
+    def sender_of(self, item: LandingFile | _SeedFile, group: _Group) -> str:
+        """The sender as far as it is known without opening the file."""
+        if isinstance(item, _SeedFile):
+            return item.sender
+        if group.reading.sender.source == "constant":
+            return str(group.reading.sender.value)
+        return item.sender or group.profile.id
+
+    def read(self, group: _Group, sources: Sequence[Source]) -> Batch:
+        """Read a batch of the group."""
+        return read_batch(sources, group.reading, group.contract, self._geographies(group))
+
+    def _work(self, *, replaying: bool) -> None:
+        groups = self.groups()
+        self._total = sum(len(group.items) for group in groups)
+        for group in groups:
+            try:
+                geographies = self._geographies(group)
+            except IngestError as error:
+                self._problems.append(f"{group.items[0].name} and what else {group.profile.id} has for {group.contract.feed}: {error}; it waits")
+                continue
+            for sources in self._chunks(group, geographies, replaying):
+                batch = self._once_each(self.read(group, sources))
+                if replaying:
+                    batch = self._changed_only(batch, group)
+                self._commit(batch, group, replaying)
+
+    def _commit(self, batch: Batch, group: _Group, replaying: bool) -> None:
+        commits = bronze.commit_batch(
+            self.home, self.log, batch, group.contract, group.profile.id, group.reading.mode, replaying
+        )
+        names = {entry["name"] for commit in commits for entry in commit["files"]}
+        others = {file.source.name for file in batch.files} - names
+        self._already += len(others)
+        committed = batch.without(others) if others else batch
+        self._commits += [commit["seq"] for commit in commits]
+        self._entries += [entry for commit in commits for entry in commit["files"]]
+        if names:
+            self._problems += committed.problems
+            self._rules.update(committed.rules)
+            self._rules.update(self.after_as_of(committed, group))
+
+    def after_as_of(self, batch: Batch, group: _Group) -> dict[str, int]:
+        """How many loaded records bear a business date after as-of."""
+        if self.chosen.as_of is None or not group.contract.is_dated:
+            return {}
+        late = int((batch.rows["business_date"] > self.chosen.as_of).sum())
+        return {"after_as_of": late} if late else {}
+
+    def _once_each(self, batch: Batch) -> Batch:
+        """Leave out files whose content stands in the batch already, under another name."""
+        seen: set[tuple[str, str]] = set()
+        copies = set()
+        for file in batch.files:
+            content = (file.source.sha256, file.source.sender)
+            if file.status == "loaded" and content in seen:
+                copies.add(file.source.name)
+            seen |= {content} if file.status == "loaded" else set()
+        self._already += len(copies)
+        return batch.without(copies) if copies else batch
+
+    def _changed_only(self, batch: Batch, group: _Group) -> Batch:
+        unchanged = set()
+        for file in batch.files:
+            entry = self.log.latest(file.source.sha256, group.profile.id, file.source.sender, file.source.name)
+            if entry is not None and entry["content"] == file.content and entry["status"] == file.status:
+                unchanged.add(file.source.name)
+        self._already += len(unchanged)
+        return batch.without(unchanged)
+
+    def _chunks(self, group: _Group, geographies: Mapping[str, Geography], replaying: bool) -> Iterator[list[Source]]:
+        """Sources to be read together, bounded in size. Each file is opened once: hashed, compared with the log, and kept for reading."""
+        chunk: list[Source] = []
+        size = 0
+        digests: dict[str, str] = {}
+        for item in group.items:
+            sender = self.sender_of(item, group)
+            if sender not in digests:
+                digests[sender] = self._digest(group, sender, geographies)
+            data = item.read() if isinstance(item, LandingFile) else item.data
+            source = _source(item, sender, data, digests[sender])
+            self._tick(group)
+            entry = self.log.latest(source.sha256, group.profile.id, sender, source.name)
+            due = entry["profile_digest"] != digests[sender] if entry is not None and replaying else entry is None and not replaying
+            if not due:
+                self._already += 1
+                continue
+            chunk.append(source)
+            size += len(data) * (_PACKED if group.reading.format == "xlsx" or item.name.endswith(".gz") else 1)
+            if size >= _BATCH_BYTES:
+                yield chunk
+                chunk, size = [], 0
+        if chunk:
+            yield chunk
+
+    def _tick(self, group: _Group) -> None:
+        self._done += 1
+        if self._progress is not None:
+            self._progress(self._done, self._total, f"{group.profile.id} {group.contract.feed}")
+
+    def _digest(self, group: _Group, sender: str, geographies: Mapping[str, Geography]) -> str:
+        if group.reading is _SEED_READING:
+            return _sha256(group.contract.digest.encode())
+        own = group.profile.digest(group.contract.feed, sender, group.contract)
+        return _sha256("|".join([own, *(geography.digest for _, geography in sorted(geographies.items()))]).encode())
+
+    def _geographies(self, group: _Group) -> dict[str, Geography]:
+        names = {item.point_in_polygon.geojson for item in group.reading.enrich}
+        return {name: self._geography(name, group.profile.id) for name in names}
+
+    def _geography(self, name: str, profile_id: str) -> Geography:
+        folders = [self.home / "config", self.home / "landing" / profile_id, *self._data_dirs]
+        return enrichment.load(enrichment.find(name, folders))
+
+    def _add_seeds(self, profile: Profile, found: dict[tuple[str, str], _Group]) -> None:
+        for feed, seed in profile.seeds.items():
+            if self.chosen.feed not in (None, feed) or self.chosen.sender not in (None, seed.sender):
+                continue
+            try:
+                data = self._seed_data(profile, seed, self.catalogue.contracts[feed])
+            except IngestError as error:
+                self._problems.append(f"{profile.id}/seed/{feed}: {error}; it waits")
+                continue
+            group = found.setdefault((f"{profile.id}/seed", feed), _Group(profile, self.catalogue.contracts[feed], _SEED_READING, []))
+            group.items.append(_SeedFile(f"{profile.id}/seed/{feed}", seed.sender, data))
+
+    def _seed_data(self, profile: Profile, seed: Seed, contract: Contract) -> bytes:
+        rows: list[Mapping[str, str | None]] = list(seed.rows)
+        if seed.geojson is not None:
+            rows += enrichment.seed_rows(seed.geojson, self._geography(seed.geojson.file, profile.id))
+        columns = [name for name in contract.names if any(row.get(name) for row in rows)]
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows([row.get(name) or "" for name in columns] for row in rows)
+        return text.getvalue().encode()
+
+    def _unknown_profile(self, file: LandingFile) -> str:
+        if not file.profile:
+            return f"{file.name}: lies directly in landing/; move it to landing/<profile>/<sender>/"
+        return f"{file.name}: {UnknownProfile(file.profile, self.catalogue.profile_ids)}"
+
+    def _refuse_unknown_filters(self) -> None:
+        if self.chosen.profile is not None:
+            self.catalogue.profile(self.chosen.profile)
+        if self.chosen.feed is not None and self.chosen.feed not in self.catalogue.contracts:
+            raise UnknownFeed(f"unknown feed {self.chosen.feed}", tuple(self.catalogue.contracts))
+
+
+def _source(item: LandingFile | _SeedFile, sender: str, data: bytes, digest: str) -> Source:
+    return Source(
+        name=item.name,
+        sender=sender,
+        sha256=_sha256(data),
+        size=len(data),
+        arrived_at=item.arrived_at if isinstance(item, LandingFile) else datetime.now(UTC),
+        profile_digest=digest,
+        data=partial(_same, data),
+    )
+
+
+def _same(data: bytes) -> bytes:
+    return data
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

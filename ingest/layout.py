@@ -1,0 +1,132 @@
+"""Match the header of a file with the columns of a feed."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ingest.contracts import Contract
+from ingest.errors import FileUnreadable
+from ingest.profiles import Reading
+from ingest.readers.delimited import total_column
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the columns of a feed stand in a file.
+
+    Attributes:
+        cells: our column -> index in the file.
+        named: every named column of the file -> index, for splits, derived columns and the sender.
+        total_at: index of the column that marks a declared total row.
+    """
+
+    header: tuple[str, ...]
+    cells: dict[str, int]
+    named: dict[str, int]
+    total_at: int | None
+
+    def index(self, name: str) -> int:
+        """Index of a column by its name in the file, whatever its case."""
+        return self.named[normal(name)]
+
+    def title(self, column: str) -> str:
+        """Our column's name, with the file's own beside it where it differs."""
+        if column not in self.cells:
+            return column
+        own = self.header[self.cells[column]]
+        return column if normal(own) == normal(column) else f'{column} ("{own}")'
+
+
+def normal(name: str) -> str:
+    """A header's name without the differences that mean nothing: case and runs of blanks."""
+    return re.sub(r"\s+", " ", name.strip()).casefold()
+
+
+def lay_out(header: tuple[str, ...], reading: Reading, contract: Contract) -> Layout:
+    """Match a header with the profile's columns.
+
+    Raises:
+        FileUnreadable: a column is unknown, twice there, or a required one is missing.
+    """
+    accepted = dict(_accepted(reading, contract))
+    others = {normal(name) for name in _other_columns(reading)}
+    cells: dict[str, int] = {}
+    named: dict[str, int] = {}
+    for index, name in enumerate(header):
+        key = normal(name)
+        if key in named:
+            raise FileUnreadable(
+                "duplicate_column",
+                f'column "{name}" stands twice in the header; ask the sender which one counts',
+                column=name,
+                value=name,
+            )
+        named[key] = index
+        column = accepted.get(key)
+        if column is None:
+            if key in others:
+                continue
+            raise FileUnreadable("unknown_column", _unknown(name, index, accepted, others), column=name, value=name)
+        if column in cells:
+            other = header[cells[column]]
+            raise FileUnreadable(
+                "duplicate_column",
+                f'columns "{other}" and "{name}" both mean {column}; list one of them under `ignore_columns`',
+                column=column,
+                value=name,
+            )
+        cells[column] = index
+    _refuse_missing(header, cells, named, reading, contract)
+    return Layout(header=header, cells=cells, named=named, total_at=total_column(header, reading))
+
+
+def _accepted(reading: Reading, contract: Contract) -> Iterator[tuple[str, str]]:
+    for column in contract.names:
+        if reading.contract_names:
+            yield normal(column), column
+    for column, aliases in reading.columns.items():
+        for alias in aliases:
+            yield normal(alias), column
+
+
+def _other_columns(reading: Reading) -> Iterator[str]:
+    yield from reading.ignore_columns
+    yield from (split.column for split in reading.split)
+    yield from (derive.column for derive in reading.derive.values())
+    if reading.sender.column:
+        yield reading.sender.column
+
+
+def _unknown(name: str, index: int, accepted: dict[str, str], others: set[str]) -> str:
+    if not name:
+        return f"column {index + 1} has no name in the header; have it named, or removed"
+    near = difflib.get_close_matches(normal(name), [*accepted, *others], 1)
+    hint = f" (near: {near[0]})" if near else ""
+    return f'column "{name}" is not known to the profile{hint}; add it to `columns` or to `ignore_columns`'
+
+
+def _refuse_missing(
+    header: tuple[str, ...], cells: dict[str, int], named: dict[str, int], reading: Reading, contract: Contract
+) -> None:
+    groups = {name for split in reading.split for name in re.compile(split.pattern).groupindex}
+    made = set(reading.constants) | set(reading.defaults) | groups | set(reading.derive)
+    made |= {enrichment.point_in_polygon.into for enrichment in reading.enrich}
+    for column in contract.columns:
+        there = column.name in cells or column.name in made or column.from_sender or column.default is not None
+        if column.required and not there:
+            names = [*reading.columns.get(column.name, ()), *([column.name] if reading.contract_names else [])]
+            raise FileUnreadable(
+                "missing_column",
+                f"required column {column.name} is missing (expected as {' or '.join(names) or 'nothing: the profile names none'}); "
+                f"the header has {', '.join(header)}",
+                column=column.name,
+            )
+    for name in (*(split.column for split in reading.split), *(derive.column for derive in reading.derive.values())):
+        if normal(name) not in named:
+            raise FileUnreadable("missing_column", f'column "{name}", which the profile takes apart, is missing', column=name)
+    if reading.sender.column and normal(reading.sender.column) not in named:
+        name = reading.sender.column
+        raise FileUnreadable("missing_column", f'column "{name}", which names the sender, is missing', column=name)

@@ -1,0 +1,244 @@
+"""From text in a sender's dialect to typed columns of the feed, a whole batch at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from ingest.contracts import Column, Contract
+from ingest.enrichment import Geography, point_in_polygon
+from ingest.layout import Layout
+from ingest.profiles import Derive, Override, Reading
+
+SIGNED = ("qty", "free_qty", "gross_value", "discount_value", "value_net", "tax_value")
+"""Columns that are negative on a credit note."""
+
+_EARLIEST, _LATEST = pl.date(1900, 1, 1), pl.date(2200, 12, 31)
+_SPARE_DECIMALS = 10
+
+
+@dataclass(frozen=True)
+class Normalised:
+    """A typed frame, row for row with the raw one.
+
+    Attributes:
+        texts: per column the expression over the raw frame that gives its text as sent, for messages.
+        bad: per column, rows whose text cannot be read as the column's type.
+        unsplit: per column of the file that the profile splits, rows that do not have the form; with our columns that it would have given.
+    """
+
+    frame: pl.DataFrame
+    texts: dict[str, pl.Expr]
+    bad: dict[str, pl.Series]
+    unsplit: dict[str, tuple[pl.Series, tuple[str, ...]]]
+
+
+def normalise(
+    raw: pl.DataFrame, layout: Layout, reading: Reading, contract: Contract, geographies: Mapping[str, Geography]
+) -> Normalised:
+    """Type the columns of a batch whose files share one header.
+
+    Args:
+        raw: columns c0, c1, … of text, and _sender.
+        geographies: loaded GeoJSON files by the name that the profile uses.
+    """
+    texts = {column.name: _text(column, layout, reading) for column in contract.columns}
+    spelled = {column.name: _spelled(column, texts[column.name], reading, contract) for column in contract.columns}
+    typed = {column.name: _cast(column, spelled[column.name], reading) for column in contract.columns}
+    castable = [column.name for column in contract.columns if column.kind != "string" and _is_fed(column, layout, reading)]
+    selected = raw.lazy().select(
+        *(typed[name].alias(name) for name in contract.names),
+        *((spelled[name].is_not_null() & typed[name].is_null()).alias(f"_bad_{name}") for name in castable),
+        *(
+            (_cell(layout.index(split.column)).is_not_null() & ~_cell(layout.index(split.column)).str.contains(_whole(split.pattern)))
+            .fill_null(False)
+            .alias(f"_unsplit_{index}")
+            for index, split in enumerate(reading.split)
+        ),
+        _sender(layout, reading).alias("_sender"),
+    )
+    result = selected.collect()
+    bad = {name: result[f"_bad_{name}"] for name in castable if result[f"_bad_{name}"].any()}
+    unsplit = {
+        split.column: (result[f"_unsplit_{index}"], tuple(re.compile(split.pattern).groupindex))
+        for index, split in enumerate(reading.split)
+        if result[f"_unsplit_{index}"].any()
+    }
+    frame = result.select([*contract.names, "_sender"])
+    frame = _sign(frame, reading)
+    for enrichment in reading.enrich:
+        settings = enrichment.point_in_polygon
+        frame = frame.with_columns(point_in_polygon(frame, settings, geographies[settings.geojson]).alias(settings.into))
+    for override in reading.overrides:
+        frame = _override(frame, override, contract)
+    return Normalised(frame=frame, texts=texts, bad=bad, unsplit=unsplit)
+
+
+def natural_key(columns: tuple[str, ...]) -> pl.Expr:
+    """The key's values joined with `|`; `|` and `\\` inside a value are escaped with `\\`."""
+    parts = [
+        pl.col(name).cast(pl.String).fill_null("").str.replace_all("\\", "\\\\", literal=True).str.replace_all("|", "\\|", literal=True)
+        for name in columns
+    ]
+    return pl.concat_str(parts, separator="|")
+
+
+def to_number(text: pl.Expr, decimal: str, thousands: str | None) -> pl.Expr:
+    """Text with a plain decimal point where it is a number in the declared format, else null.
+
+    Thousands separators must stand where they belong: `1.234,5` is a number with a decimal comma and thousands points, `1.23,5` is none.
+    """
+    point = re.escape(decimal)
+    whole = r"\d+" if thousands is None else rf"(?:\d{{1,3}}(?:{re.escape(thousands)}\d{{3}})+|\d+)"
+    pattern = rf"^[+-]?(?:{whole}(?:{point}\d*)?|{point}\d+)$"
+    plain = text
+    if thousands is not None:
+        plain = plain.str.replace_all(thousands, "", literal=True)
+    if decimal != ".":
+        plain = plain.str.replace(decimal, ".", literal=True)
+    return pl.when(text.str.contains(pattern)).then(plain)
+
+
+def to_decimal(number: pl.Expr, scale: int) -> pl.Expr:
+    """Cast plain numbers to DECIMAL(18, scale), rounding half away from zero.
+
+    Decimals beyond the tenth are cut off first, which leaves every tie as it is: the cast itself would round half to even.
+    """
+    cut = pl.when(number.str.len_bytes() > 12).then(number.str.replace(rf"(\.\d{{{_SPARE_DECIMALS}}})\d+", "$1")).otherwise(number)
+    exact = cut.cast(pl.Decimal(38, _SPARE_DECIMALS), strict=False)
+    return exact.round(scale, mode="half_away_from_zero").cast(pl.Decimal(18, scale), strict=False)
+
+
+def _text(column: Column, layout: Layout, reading: Reading) -> pl.Expr:
+    name = column.name
+    if name in reading.constants:
+        return pl.lit(reading.constants[name])
+    text = _fed_text(column, layout, reading)
+    default = reading.defaults.get(name, column.default)
+    return text if default is None else text.fill_null(pl.lit(default))
+
+
+def _fed_text(column: Column, layout: Layout, reading: Reading) -> pl.Expr:
+    name = column.name
+    if name in layout.cells:
+        return _cell(layout.cells[name])
+    for split in reading.split:
+        group = re.compile(split.pattern).groupindex.get(name)
+        if group is not None:
+            return _emptied(_cell(layout.index(split.column)).str.extract(_whole(split.pattern), group))
+    if name in reading.derive:
+        return _derived(reading.derive[name], layout)
+    if column.from_sender:
+        return _sender(layout, reading)
+    return pl.lit(None, dtype=pl.String)
+
+
+def _derived(derive: Derive, layout: Layout) -> pl.Expr:
+    source = _cell(layout.index(derive.column))
+    result = pl.lit(None, dtype=pl.String)
+    for prefix in sorted(derive.prefixes, key=len):
+        result = pl.when(source.str.starts_with(prefix)).then(pl.lit(derive.prefixes[prefix])).otherwise(result)
+    return result
+
+
+def _sender(layout: Layout, reading: Reading) -> pl.Expr:
+    if reading.sender.column:
+        return _cell(layout.index(reading.sender.column)).fill_null(pl.col("_sender"))
+    return pl.col("_sender")
+
+
+def _is_fed(column: Column, layout: Layout, reading: Reading) -> bool:
+    name = column.name
+    groups = {group for split in reading.split for group in re.compile(split.pattern).groupindex}
+    return name in layout.cells or name in groups or name in reading.constants or name in reading.defaults or name in reading.derive
+
+
+def _spelled(column: Column, text: pl.Expr, reading: Reading, contract: Contract) -> pl.Expr:
+    spellings = {value.upper(): value for rule in contract.rules if rule.column == column.name for value in rule.valid_values}
+    spellings |= {spelling.upper(): value for spelling, value in reading.values.get(column.name, {}).items()}
+    if column.name == "unit":
+        spellings |= {spelling.upper(): unit for unit, known in reading.units.items() for spelling in known}
+    if not spellings:
+        return text
+    return text.str.to_uppercase().replace_strict(spellings, default=text, return_dtype=pl.String)
+
+
+def _cast(column: Column, text: pl.Expr, reading: Reading) -> pl.Expr:
+    if column.kind == "string":
+        return text
+    if column.kind == "date":
+        return _to_date(text, reading)
+    if column.kind == "timestamp":
+        return pl.coalesce([text.str.to_datetime(form, time_unit="us", strict=False) for form in reading.timestamps])
+    if column.kind == "boolean":
+        known = {value.upper(): True for value in reading.true_values} | {value.upper(): False for value in reading.false_values}
+        return text.str.to_uppercase().replace_strict(known, default=None, return_dtype=pl.Boolean)
+    number = to_number(text, reading.decimal, reading.thousands)
+    if column.kind == "decimal":
+        return to_decimal(number, column.scale)
+    if column.kind == "double":
+        value = number.cast(pl.Float64, strict=False)
+        return pl.when(value.is_finite()).then(value)
+    return number.str.replace(r"\.0*$", "").cast(pl.Int64, strict=False)
+
+
+def _to_date(text: pl.Expr, reading: Reading) -> pl.Expr:
+    value = pl.coalesce([text.str.to_date(form, strict=False) for form in reading.dates])
+    return pl.when(value.is_between(_EARLIEST, _LATEST)).then(value)
+
+
+def _sign(frame: pl.DataFrame, reading: Reading) -> pl.DataFrame:
+    signed = [name for name in SIGNED if name in frame.columns]
+    if "document_type" not in frame.columns or not signed:
+        return frame
+    is_return = pl.col("document_type") == "CREDIT_NOTE"
+    steps: list[pl.Expr] = []
+    if reading.sign == "by_document_type":
+        steps += [pl.when(is_return).then(-pl.col(name)).otherwise(pl.col(name)).alias(name) for name in signed]
+    if reading.derive_returns:
+        negative = (pl.col("qty") < 0) | (pl.col("value_net") < 0)
+        is_hidden_return = (pl.col("document_type") == "INVOICE") & negative.fill_null(False)
+        steps.append(
+            pl.when(is_hidden_return).then(pl.lit("CREDIT_NOTE")).otherwise(pl.col("document_type")).alias("document_type")
+        )
+    return frame.with_columns(steps) if steps else frame
+
+
+def _override(frame: pl.DataFrame, override: Override, contract: Contract) -> pl.DataFrame:
+    named = {*override.where, *override.put}
+    dated = override.first is not None or override.last is not None
+    if (override.feed or contract.feed) != contract.feed or not named <= set(contract.names) or (dated and not contract.is_dated):
+        return frame
+    applies = pl.col("_sender") == override.sender
+    if override.first is not None:
+        applies &= pl.col("business_date") >= override.first
+    if override.last is not None:
+        applies &= pl.col("business_date") <= override.last
+    for name, values in override.where.items():
+        wanted = pl.Series(values, dtype=pl.String).cast(contract.column(name).dtype, strict=True)
+        applies &= pl.col(name).is_in(wanted.implode())
+    put = [
+        pl.when(applies.fill_null(False))
+        .then(pl.lit(value, dtype=pl.String).cast(contract.column(name).dtype))
+        .otherwise(pl.col(name))
+        .alias(name)
+        for name, value in override.put.items()
+    ]
+    return frame.with_columns(put)
+
+
+def _cell(index: int) -> pl.Expr:
+    return _emptied(pl.col(f"c{index}"))
+
+
+def _emptied(text: pl.Expr) -> pl.Expr:
+    stripped = text.str.strip_chars()
+    return pl.when(stripped != "").then(stripped)
+
+
+def _whole(pattern: str) -> str:
+    return f"^(?:{pattern})$"
+

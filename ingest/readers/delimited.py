@@ -1,0 +1,303 @@
+"""Delimited text: declared dialect, never sniffed.
+
+Two ways lead to the same result. Where an independent check proves that framing is trivial (no quote sign, no stray carriage return, the same
+number of delimiters in every line) the text is kept whole and parsed together with other files. All else goes through `csv.reader`, record by
+record, with line numbers and raw text.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import zlib
+from collections.abc import Iterator
+
+import numpy as np
+import polars as pl
+
+from ingest.errors import FileUnreadable
+from ingest.profiles import Reading
+from ingest.readers.framed import Broken, Framed, column_names
+
+_BOM = b"\xef\xbb\xbf"
+csv.field_size_limit(2**31 - 1)
+
+
+def decompress(data: bytes, file_name: str) -> bytes:
+    """Unpack a .gz file; other files are returned as they are."""
+    if not file_name.lower().endswith(".gz"):
+        return data
+    try:
+        return gzip.decompress(data)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise FileUnreadable(
+            "compression", f"cannot be unpacked ({error}): it is truncated or no gzip file; send it again"
+        ) from error
+
+
+def to_utf8(data: bytes, encoding: str) -> bytes:
+    """Check the declared encoding and return the text as UTF-8 without a byte order mark.
+
+    Text in a single-byte encoding that is valid UTF-8 throughout, with letters beyond ASCII, was not written in that encoding: it would be read
+    without an error and wrongly.
+    """
+    if encoding == "utf-8":
+        data = data.removeprefix(_BOM)
+        if data.isascii():
+            _refuse_nul(data, encoding)
+            return data
+        _decode(data, encoding)
+        _refuse_nul(data, encoding)
+        return data
+    if data.startswith(_BOM):
+        raise FileUnreadable(
+            "encoding", f"begins with a UTF-8 byte order mark, the profile says {encoding}; state `encoding: utf-8`", line=1
+        )
+    text = _decode(data, encoding)
+    single_byte = not encoding.startswith(("utf", "gb", "big5", "shift", "euc", "iso2022"))
+    if single_byte and not data.isascii() and _is_utf8(data):
+        line, value = _first_beyond_ascii(data)
+        raise FileUnreadable(
+            "encoding",
+            f'line {line}: "{value}" is written in UTF-8, the profile says {encoding}; state `encoding: utf-8`',
+            line=line,
+            value=value,
+        )
+    utf8 = text.encode("utf-8").removeprefix(_BOM)
+    _refuse_nul(utf8, encoding)
+    return utf8
+
+
+def frame(text: bytes, reading: Reading, *, careful: bool = False) -> Framed:
+    """Cut the text into entries below the header.
+
+    Args:
+        text: UTF-8 text.
+        careful: take the record-by-record way even where framing is trivial.
+    """
+    if not text.strip():
+        raise FileUnreadable("empty_file", "is empty, without even a header; ask the sender for it again")
+    if not careful:
+        trivial = _trivial(text, reading)
+        if trivial is not None:
+            return trivial
+    return _careful(text, reading)
+
+
+def _trivial(text: bytes, reading: Reading) -> Framed | None:
+    if reading.quote is not None and reading.quote.encode() in text:
+        return None
+    if b"\r" in text:
+        text = text.replace(b"\r\n", b"\n")
+        if b"\r" in text:
+            return None
+    delimiter = reading.delimiter.encode()
+    if len(delimiter) != 1:
+        return None
+    start = 0
+    for _ in range(reading.title_rows):
+        start = text.find(b"\n", start) + 1
+        if start == 0:
+            return None
+    end = text.find(b"\n", start)
+    end = len(text) if end < 0 else end
+    header = text[start:end].split(delimiter)
+    body = text[end + 1 :]
+    if body and not body.endswith(b"\n"):
+        body += b"\n"
+    per_line = len(header) - 1
+    entries = 0
+    if body:
+        if per_line == 0:
+            return None
+        signs = np.frombuffer(body, dtype=np.uint8)
+        ends = np.flatnonzero(signs == 10)
+        marks = np.flatnonzero(signs == delimiter[0])
+        entries = len(ends)
+        if len(marks) != entries * per_line:
+            return None
+        marks = marks.reshape(entries, per_line)
+        if not ((marks[:, -1] < ends).all() and (marks[1:, 0] > ends[:-1]).all()):
+            return None
+    names = tuple(name.decode("utf-8").strip() for name in header)
+    return Framed(header=names, entries=entries, first_line=reading.title_rows + 2, body=body, delimiter=reading.delimiter)
+
+
+def _careful(text: bytes, reading: Reading) -> Framed:
+    lines = [line + "\n" for line in text.decode("utf-8").split("\n")]
+    if lines[-1] == "\n":
+        lines.pop()
+    if len(lines) <= reading.title_rows:
+        raise FileUnreadable("empty_file", f"has no header below its {reading.title_rows} title rows")
+    at = reading.title_rows
+    feed = _Lines(lines, at, reading.max_record_lines)
+    try:
+        header = tuple(cell.strip() for cell in next(_reader(feed, reading)))
+    except csv.Error as error:
+        raise FileUnreadable(
+            "quote", f"line {at + 1}: the header cannot be read: {_quote_problem(str(error), feed)}", line=at + 1
+        ) from error
+    at = feed.at
+    first_line = at + 1
+    total_at = total_column(header, reading)
+    totals = set(reading.totals.values) if reading.totals else set()
+    rows: list[list[str] | list[None]] = []
+    numbers: list[int] = []
+    broken: dict[int, Broken] = {}
+    spans: dict[int, int] = {}
+    width = len(header)
+    for number, record, span in _records(lines, at, reading, width, totals, total_at):
+        numbers.append(number)
+        if span > 1:
+            spans[len(rows)] = span
+        if isinstance(record, Broken):
+            broken[len(rows)] = record
+            rows.append([None] * width)
+        else:
+            rows.append(record)
+    names = column_names(width)
+    cells_frame = pl.DataFrame(
+        dict(zip(names, zip(*rows, strict=True), strict=True)) if rows else {name: [] for name in names},
+        schema=dict.fromkeys(names, pl.String),
+    )
+    return Framed(
+        header=header,
+        entries=len(rows),
+        first_line=first_line,
+        cells=cells_frame,
+        lines=numbers,
+        broken=broken,
+        source=lines,
+        spans=spans,
+    )
+
+
+def total_column(header: tuple[str, ...], reading: Reading) -> int | None:
+    """Index of the column in which a declared total row bears its mark."""
+    if reading.totals is None:
+        return None
+    if reading.totals.column is None:
+        return 0
+    wanted = reading.totals.column.casefold()
+    return next((index for index, name in enumerate(header) if name.casefold() == wanted), None)
+
+
+class _Lines:
+    """Lines fed to csv.reader, which stops feeding when one record takes too many."""
+
+    def __init__(self, lines: list[str], at: int, most: int) -> None:
+        self.lines = lines
+        self.at = at
+        self.begin = at
+        self.most = most
+
+    def __iter__(self) -> _Lines:
+        return self
+
+    def __next__(self) -> str:
+        if self.at >= len(self.lines) or self.at - self.begin >= self.most:
+            raise StopIteration
+        line = self.lines[self.at]
+        self.at += 1
+        return line
+
+
+def _reader(feed: _Lines, reading: Reading) -> Iterator[list[str]]:
+    return csv.reader(
+        feed,
+        delimiter=reading.delimiter,
+        quotechar=reading.quote,
+        quoting=csv.QUOTE_MINIMAL if reading.quote else csv.QUOTE_NONE,
+        doublequote=True,
+        strict=True,
+    )
+
+
+def _records(
+    lines: list[str], at: int, reading: Reading, width: int, totals: set[str], total_at: int | None
+) -> Iterator[tuple[int, list[str] | Broken, int]]:
+    """Yield line number, cells and number of lines of each entry.
+
+    What does not frame as one record of the right width gives up its first line only: the reading goes on with the next line, so that a quote
+    that never closes costs one line and not the rest of the file.
+    """
+    feed = _Lines(lines, at, reading.max_record_lines)
+    reader = _reader(feed, reading)
+    while feed.at < len(lines):
+        feed.begin = feed.at
+        number = feed.begin + 1
+        problem, rule = None, "quote"
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            problem = _quote_problem(str(error), feed)
+        else:
+            if len(cells) == width:
+                yield number, cells, feed.at - feed.begin
+                continue
+            is_total = total_at is not None and total_at < len(cells) and cells[total_at].strip() in totals
+            if is_total or not any(cell.strip() for cell in cells):
+                yield number, [*cells, *([""] * width)][:width], feed.at - feed.begin
+                continue
+            problem = f"has {len(cells)} values, the header has {width} columns"
+            if feed.at - feed.begin > 1:
+                problem = f"a quote that opens here runs over {feed.at - feed.begin} lines, and the record {problem}"
+            else:
+                rule = "columns"
+        raw = lines[feed.begin].rstrip("\r\n")
+        yield number, Broken(rule, number, raw, problem), 1
+        if rule == "quote":
+            feed = _Lines(lines, feed.begin + 1, reading.max_record_lines)
+            reader = _reader(feed, reading)
+
+
+def _quote_problem(error: str, feed: _Lines) -> str:
+    if "new-line character" in error:
+        return "a carriage return stands in the middle of the line"
+    if "end of data" not in error:
+        return f"a quoted value is not closed properly ({error})"
+    taken = feed.at - feed.begin
+    limit = f"within {feed.most} lines" if taken >= feed.most else "before the file ends"
+    return f"a quote that opens here is not closed {limit}"
+
+
+def _decode(data: bytes, encoding: str) -> str:
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        value = data[error.start : error.start + 4].hex(" ")
+        raise FileUnreadable(
+            "encoding",
+            f"line {line}: bytes {value} are not {encoding}, which the profile declares; state the right `encoding` in the profile, "
+            "or have the file sent in it",
+            line=line,
+            value=value,
+        ) from error
+    except UnicodeError as error:
+        raise FileUnreadable("encoding", f"is not {encoding}, which the profile declares: {error}") from error
+
+
+def _refuse_nul(data: bytes, encoding: str) -> None:
+    at = data.find(b"\0")
+    if at >= 0:
+        line = data.count(b"\n", 0, at) + 1
+        raise FileUnreadable(
+            "encoding", f"line {line}: holds NUL bytes, so it is not {encoding} text (UTF-16, perhaps, or a binary file)", line=line
+        )
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _first_beyond_ascii(data: bytes) -> tuple[int, str]:
+    text = data.decode("utf-8")
+    at = next(index for index, sign in enumerate(text) if ord(sign) > 127)
+    return text.count("\n", 0, at) + 1, text[max(0, at - 10) : at + 10].strip().replace("\n", " ")

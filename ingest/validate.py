@@ -1,0 +1,105 @@
+"""Rules over a typed batch: which records are rejected and why, which are flagged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import polars as pl
+
+from ingest.contracts import Contract, breaks, flags
+from ingest.layout import Layout
+from ingest.normalise import Normalised
+from ingest.profiles import Reading
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One broken rule of one record.
+
+    Attributes:
+        row: position in the raw frame.
+        problem: the rest of a sentence that begins with the place.
+    """
+
+    row: int
+    rule: str
+    column: str | None
+    value: str | None
+    problem: str
+
+
+def find(
+    raw: pl.DataFrame, is_record: pl.Series, normalised: Normalised, layout: Layout, reading: Reading, contract: Contract
+) -> list[Finding]:
+    """All findings of the records, in the order of the rules.
+
+    Args:
+        is_record: rows that are framed records, neither blank, nor a declared total, nor broken.
+    """
+    return list(_findings(raw, is_record, normalised, layout, reading, contract))
+
+
+def flag_mask(frame: pl.DataFrame, contract: Contract) -> pl.Series:
+    """The warnings that each row breaks, as bits."""
+    return frame.select(flags(contract.rules).alias("_flags"))["_flags"] if frame.height else pl.Series("_flags", [], pl.Int64)
+
+
+def _findings(
+    raw: pl.DataFrame, is_record: pl.Series, normalised: Normalised, layout: Layout, reading: Reading, contract: Contract
+) -> Iterator[Finding]:
+    excused: dict[str, pl.Series] = {}
+    for name, (mask, columns) in normalised.unsplit.items():
+        mask = mask & is_record
+        cell = pl.col(f"c{layout.index(name)}").str.strip_chars()
+        for row, value in _hits(raw, mask, cell):
+            yield Finding(row, "split", name, value, f'"{value}" does not have the form that the profile takes apart into {", ".join(columns)}')
+        excused |= dict.fromkeys(columns, mask)
+    for name, mask in normalised.bad.items():
+        column = contract.column(name)
+        for row, value in _hits(raw, mask & is_record, normalised.texts[name]):
+            yield Finding(row, "type", name, value, f'"{value}" is no {column.kind}{_expected(column.kind, reading)}')
+        excused[name] = mask | excused[name] if name in excused else mask
+    for column in contract.columns:
+        if not column.required:
+            continue
+        mask = normalised.frame[column.name].is_null() & is_record
+        if column.name in excused:
+            mask = mask & ~excused[column.name]
+        for row, value in _hits(raw, mask, normalised.texts[column.name]):
+            problem = "is empty, but required" if value is None else f'"{value}" stands for nothing that is known'
+            yield Finding(row, "required", column.name, value, problem)
+    errors = [rule for rule in contract.rules if rule.severity == "error"]
+    broken = normalised.frame.select(breaks(rule).alias(str(index)) for index, rule in enumerate(errors)) if errors else None
+    for index, rule in enumerate(errors):
+        assert broken is not None
+        mask = broken[str(index)] & is_record
+        if not mask.any():
+            continue
+        about = [rule.column] if rule.column else pl.sql_expr(rule.expression).meta.root_names()
+        value_of = pl.concat_str([normalised.texts[name] for name in about], separator=", ", ignore_nulls=True)
+        for row, value in _hits(raw, mask, value_of):
+            problem = f'"{value}" is none of {", ".join(rule.valid_values)}' if rule.valid_values else f'"{value}": {_lower(rule.description)}'
+            yield Finding(row, rule.name, rule.column, value, problem)
+
+
+def _hits(raw: pl.DataFrame, mask: pl.Series, value: pl.Expr) -> Iterator[tuple[int, str | None]]:
+    if not mask.any():
+        return
+    hits = raw.select(value.alias("value"), mask.alias("hit")).with_row_index("row").filter("hit")
+    yield from zip(hits["row"].to_list(), hits["value"].to_list(), strict=True)
+
+
+def _expected(kind: str, reading: Reading) -> str:
+    if kind == "date":
+        return f" in the format {' or '.join(reading.dates)}"
+    if kind == "timestamp":
+        return f" in the format {' or '.join(reading.timestamps)}"
+    if kind in ("decimal", "double", "integer"):
+        thousands = f" and thousands sign {reading.thousands!r}" if reading.thousands else ""
+        return f" with decimal sign {reading.decimal!r}{thousands}, or too large"
+    return f" (true: {', '.join(reading.true_values)}; false: {', '.join(reading.false_values)})"
+
+
+def _lower(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:].rstrip(".")
