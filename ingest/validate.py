@@ -42,7 +42,7 @@ def find(
 
 def flag_mask(frame: pl.DataFrame, contract: Contract) -> pl.Series:
     """The warnings that each row breaks, as bits."""
-    return frame.select(flags(contract.rules).alias("_flags"))["_flags"] if frame.height else pl.Series("_flags", [], pl.Int64)
+    return frame.with_columns(flags(contract.rules).alias("_flags"))["_flags"]
 
 
 def _findings(
