@@ -112,13 +112,13 @@ class _World:
         cover = network.norm_days[:, None] + 7
         opening = self.plan * cover * self.rng.uniform(0.6, 1.4, (d, s))
         inner = network.units_per_inner[None, :]
-        opening = np.ceil(opening / inner) * inner * (self.plan > 0) * ~launched[None, :]
-        self.saleable: Ints32 = opening.astype(np.int32)
+        in_inners = np.ceil(opening / inner) * inner * (self.plan > 0) * ~launched[None, :]
+        self.saleable: Ints32 = in_inners.astype(np.int32)
         self.opening = self.saleable.copy()
         self.unsaleable: Ints32 = np.zeros((d, s), dtype=np.int32)
         self.ranged_from: Ints = np.where(self.saleable > 0, 0, t).astype(np.int64)
         self.on_way: Ints = np.zeros((d, s), dtype=np.int64)
-        self.discipline = self.rng.uniform(0.35, 1.25, d)
+        self.discipline = self.rng.uniform(0.45, 1.4, d)
         shelf = self.shelf_rate * 7 * self.rng.uniform(0.0, 3.0, (o, s)) * ~launched[None, :]
         self.shelf: Ints32 = shelf.astype(np.int32)
         self.shelf_opening = self.shelf.copy()

@@ -211,7 +211,7 @@ def _skus(sizes: Sizes) -> dict[str, Any]:
         codes.append(f"00{4000 + i}" if i % 10 == 3 else f"SK{1001 + i}")
         gtins.append(_gtin13(890_100_000_000 + i))
     old = sizes.start - timedelta(days=900)
-    launch = [sizes.day(d) if d >= 0 else old for d in launch_day]
+    launch = [sizes.day(d) if d >= 0 else old for d in launch_day.tolist()]
     frame = pl.DataFrame(
         {
             "sku_code": codes,
@@ -404,7 +404,7 @@ def _outlets(sizes: Sizes, tree: dict[str, Any], dist: dict[str, Any]) -> dict[s
 
 def _largest_remainder(weight: Floats, total: int) -> Ints:
     exact = weight / weight.sum() * total
-    whole = np.floor(exact).astype(np.int64)
+    whole: Ints = np.floor(exact).astype(np.int64)
     short = total - int(whole.sum())
     whole[np.argsort(whole - exact, kind="stable")[:short]] += 1
     return whole
@@ -427,13 +427,13 @@ def _codes(sizes: Sizes, sku_codes: list[str], dist: dict[str, Any], outlet: dic
         retailer_sku.append(own)
     sender_outlet, outlet_rows = list(outlet["codes"]), []
     serial = np.zeros(sizes.distributors, dtype=np.int64)
-    for o, d in enumerate(outlet["distributor"]):
+    for o, d in enumerate(outlet["distributor"].tolist()):
         serial[d] += 1
         if dist["own_outlet_codes"][d]:
             sender_outlet[o] = f"{serial[d]:05d}" if d % 2 else f"C-{serial[d]:04d}"
             outlet_rows.append((dist["codes"][d], sender_outlet[o], outlet["codes"][o]))
     store: dict[int, str] = {}
-    for o in np.flatnonzero(outlet["retailer"] >= 0):
+    for o in np.flatnonzero(outlet["retailer"] >= 0).tolist():
         retailer = int(outlet["retailer"][o])
         store[int(o)] = f"{len(store) + 1:04d}" if retailer % 2 == 0 else outlet["codes"][o]
         if retailer % 2 == 0:

@@ -13,7 +13,7 @@ from simulation.columns import NON_SALEABLE, SALEABLE, date_of, pick
 from simulation.demand import Demand
 from simulation.documents import Documents
 from simulation.flow import Flow
-from simulation.network import Network
+from simulation.network import Ints, Network
 
 MONEY = pl.Decimal(18, 4)
 CELL = ["month_start", "distributor_code", "sku_code", "batch_no", "condition"]
@@ -248,8 +248,8 @@ def conservation(network: Network, flow: Flow) -> pl.DataFrame:
     """Per SKU, every unit at every node of the network: what came, what went, what is left."""
     skus = network.sizes.skus
 
-    def total(sku: np.ndarray, units: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
-        result = np.zeros(skus, dtype=np.int64)
+    def total(sku: Ints, units: Ints) -> Ints:
+        result: Ints = np.zeros(skus, dtype=np.int64)
         np.add.at(result, sku, units)
         return result
 
