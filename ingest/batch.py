@@ -141,8 +141,9 @@ def read_batch(
     """
     opened: list[_Opened] = []
     refused: dict[str, FileUnreadable] = {}
+    layouts: dict[tuple[str, ...], Layout] = {}
     for source in sources:
-        outcome = _open(source, reading, contract)
+        outcome = _open(source, reading, contract, layouts)
         if isinstance(outcome, FileUnreadable):
             refused[source.name] = outcome
         else:
@@ -175,15 +176,19 @@ def covered_dates(source: Source, period: Period) -> tuple[date | None, date | N
     return None, None
 
 
-def _open(source: Source, reading: Reading, contract: Contract) -> _Opened | FileUnreadable:
+def _open(
+    source: Source, reading: Reading, contract: Contract, layouts: dict[tuple[str, ...], Layout]
+) -> _Opened | FileUnreadable:
     try:
         framed = read(source.data(), source.name, reading)
-        try:
-            layout = lay_out(framed.header, reading, contract)
-        except FileUnreadable as refusal:
-            return _counted(refusal, framed, reading)
     except FileUnreadable as refusal:
         return refusal
+    layout = layouts.get(framed.header)
+    if layout is None:
+        try:
+            layout = layouts[framed.header] = lay_out(framed.header, reading, contract)
+        except FileUnreadable as refusal:
+            return _counted(refusal, framed, reading)
     if framed.entries == 0 and covered_dates(source, reading.period) == (None, None):
         return FileUnreadable(
             "empty_file", "has a header and no records, and names no day for which there was nothing; ask the sender for it again"
@@ -247,13 +252,14 @@ def _positioned(cells: pl.DataFrame, items: Sequence[tuple[int, Framed]]) -> pl.
 
 
 def _skips(width: int, total_at: int | None, reading: Reading) -> list[pl.Expr]:
-    cells = [pl.col(name).str.strip_chars() for name in column_names(width)]
-    blank = pl.all_horizontal([cell.is_null() | (cell == "") for cell in cells]) if cells else pl.lit(True)
-    blank = blank & ~pl.col("_broken")
+    cells = [pl.col(name) for name in column_names(width)]
+    filled = pl.any_horizontal(cell.str.contains(r"\S") for cell in cells) if cells else pl.lit(False)
+    blank = ~(filled.fill_null(False) | pl.col("_broken"))
     total = pl.lit(False)
     if total_at is not None and reading.totals is not None:
-        total = cells[total_at].is_in(list(reading.totals.values)).fill_null(False)
-    return [blank.alias("_blank"), (total & ~pl.col("_broken") & ~blank).alias("_total")]
+        marked = cells[total_at].str.strip_chars().is_in(list(reading.totals.values)).fill_null(False)
+        total = marked & ~pl.col("_broken")
+    return [blank.alias("_blank"), total.alias("_total")]
 
 
 def _judge(group: Sequence[_Opened], reading: Reading, contract: Contract, geographies: Mapping[str, Geography]) -> _Part:

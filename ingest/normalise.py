@@ -11,11 +11,12 @@ import polars as pl
 from ingest.contracts import Column, Contract
 from ingest.enrichment import Geography, point_in_polygon
 from ingest.layout import Layout
-from ingest.profiles import Derive, Override, Reading
+from ingest.profiles import Derive, Override, Reading, Split
 
 SIGNED = ("qty", "free_qty", "gross_value", "discount_value", "value_net", "tax_value")
 """Columns that are negative on a credit note."""
 
+_NUMERIC = ("integer", "decimal", "double")
 _EARLIEST, _LATEST = pl.date(1900, 1, 1), pl.date(2200, 12, 31)
 _SPARE_DECIMALS = 10
 
@@ -46,21 +47,21 @@ def normalise(
         geographies: loaded GeoJSON files by the name that the profile uses.
     """
     texts = {column.name: _text(column, layout, reading) for column in contract.columns}
-    spelled = {column.name: _spelled(column, texts[column.name], reading, contract) for column in contract.columns}
-    typed = {column.name: _cast(column, spelled[column.name], reading) for column in contract.columns}
     castable = [column.name for column in contract.columns if column.kind != "string" and _is_fed(column, layout, reading)]
-    selected = raw.lazy().select(
-        *(typed[name].alias(name) for name in contract.names),
-        *((spelled[name].is_not_null() & typed[name].is_null()).alias(f"_bad_{name}") for name in castable),
-        *(
-            (_cell(layout.index(split.column)).is_not_null() & ~_cell(layout.index(split.column)).str.contains(_whole(split.pattern)))
-            .fill_null(False)
-            .alias(f"_unsplit_{index}")
-            for index, split in enumerate(reading.split)
-        ),
+    spelled = raw.select(
+        *(texts[name].alias(name) for name in contract.names),
+        *(_is_unsplit(split, layout).alias(f"_unsplit_{index}") for index, split in enumerate(reading.split)),
         _sender(layout, reading).alias("_sender"),
+    ).with_columns(_spelled(column, pl.col(column.name), reading, contract) for column in contract.columns)
+    plain = spelled.with_columns(
+        to_number(pl.col(column.name), reading.decimal, reading.thousands).alias(column.name)
+        for column in contract.columns
+        if column.kind in _NUMERIC
     )
-    result = selected.collect()
+    typed = plain.with_columns(_cast(column, pl.col(column.name), reading) for column in contract.columns)
+    result = typed.with_columns(
+        (spelled[name].is_not_null() & typed[name].is_null()).alias(f"_bad_{name}") for name in castable
+    )
     bad = {name: result[f"_bad_{name}"] for name in castable if result[f"_bad_{name}"].any()}
     unsplit = {
         split.column: (result[f"_unsplit_{index}"], tuple(re.compile(split.pattern).groupindex))
@@ -166,6 +167,11 @@ def _spelled(column: Column, text: pl.Expr, reading: Reading, contract: Contract
     return text.str.to_uppercase().replace_strict(spellings, default=text, return_dtype=pl.String)
 
 
+def _is_unsplit(split: Split, layout: Layout) -> pl.Expr:
+    cell = _cell(layout.index(split.column))
+    return (cell.is_not_null() & ~cell.str.contains(_whole(split.pattern))).fill_null(False)
+
+
 def _cast(column: Column, text: pl.Expr, reading: Reading) -> pl.Expr:
     if column.kind == "string":
         return text
@@ -176,13 +182,12 @@ def _cast(column: Column, text: pl.Expr, reading: Reading) -> pl.Expr:
     if column.kind == "boolean":
         known = {value.upper(): True for value in reading.true_values} | {value.upper(): False for value in reading.false_values}
         return text.str.to_uppercase().replace_strict(known, default=None, return_dtype=pl.Boolean)
-    number = to_number(text, reading.decimal, reading.thousands)
     if column.kind == "decimal":
-        return to_decimal(number, column.scale)
+        return to_decimal(text, column.scale)
     if column.kind == "double":
-        value = number.cast(pl.Float64, strict=False)
+        value = text.cast(pl.Float64, strict=False)
         return pl.when(value.is_finite()).then(value)
-    return number.str.replace(r"\.0*$", "").cast(pl.Int64, strict=False)
+    return text.str.replace(r"\.0*$", "").cast(pl.Int64, strict=False)
 
 
 def _to_date(text: pl.Expr, reading: Reading) -> pl.Expr:
