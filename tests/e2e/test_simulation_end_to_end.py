@@ -156,14 +156,15 @@ def test_before_mending_reconciliation_differs_by_exactly_the_recorded_effects(
 
 def test_before_mending_each_defect_is_shown(faulty: Any, faulty_network: Path) -> None:
     with with_truth(faulty, faulty_network) as con:
-        duplicates = con.execute(
-            "select file, delta::bigint from truth.effects where \"table\" = 'row_conservation' order by 1"
+        recorded = con.execute(
+            'select file, "column", sum(delta::bigint) from truth.effects where "table" = \'row_conservation\' group by all order by all'
         ).fetchall()
-        assert duplicates
+        assert {column for _, column, _ in recorded} == {"duplicates", "superseded", "deleted"}
         assert (
-            duplicates
+            recorded
             == con.execute(
-                "select file, duplicates from published.reporting.row_conservation where duplicates > 0 order by 1"
+                "from (unpivot published.reporting.row_conservation on duplicates, superseded, deleted into name outcome value lines) "
+                "select file, outcome, lines where lines > 0 order by all"
             ).fetchall()
         )
         missing = con.execute(
