@@ -1,3 +1,3 @@
-{{ config(materialized='view') }}
+{{ config(materialized='table') }}
 
 {{ receipt_movement_sql(ref('receipt_line_version')) }}

@@ -1,4 +1,4 @@
-{{ config(materialized='view') }}
+{{ config(materialized='table') }}
 
 with sale_movement_daily as (select * from {{ ref('int_sale_movement_daily') }}),
 
