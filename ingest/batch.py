@@ -191,7 +191,8 @@ def _open(
             return _counted(refusal, framed, reading)
     if framed.entries == 0 and covered_dates(source, reading.period) == (None, None):
         return FileUnreadable(
-            "empty_file", "has a header and no records, and names no day for which there was nothing; ask the sender for it again"
+            "empty_file",
+            "has a header and no records, and names no day for which there was nothing; ask the sender for it again",
         )
     return _Opened(source, framed, layout)
 
@@ -262,7 +263,9 @@ def _skips(width: int, total_at: int | None, reading: Reading) -> list[pl.Expr]:
     return [blank.alias("_blank"), total.alias("_total")]
 
 
-def _judge(group: Sequence[_Opened], reading: Reading, contract: Contract, geographies: Mapping[str, Geography]) -> _Part:
+def _judge(
+    group: Sequence[_Opened], reading: Reading, contract: Contract, geographies: Mapping[str, Geography]
+) -> _Part:
     layout = group[0].layout
     senders = pl.Series("_sender", [item.source.sender for item in group], dtype=pl.String)
     names = pl.Series("_file", [item.source.name for item in group], dtype=pl.String)
@@ -365,7 +368,11 @@ def _next_step(rule: str) -> str:
 
 
 def _gather(
-    sources: Sequence[Source], parts: Sequence[_Part], refused: Mapping[str, FileUnreadable], reading: Reading, contract: Contract
+    sources: Sequence[Source],
+    parts: Sequence[_Part],
+    refused: Mapping[str, FileUnreadable],
+    reading: Reading,
+    contract: Contract,
 ) -> Batch:
     order = {source.name: index for index, source in enumerate(sources)}
     schema = {name: dtype for name, dtype in contract.schema.items() if name != "_pos"}
@@ -413,7 +420,9 @@ def _contents(rows: pl.DataFrame, rejects: pl.DataFrame) -> dict[str, str]:
             frame.drop("_file").hash_rows(seed=1).alias("a"),
             frame.drop("_file").hash_rows(seed=2).alias("b"),
         )
-        for name, count, a, b in hashed.group_by("_file").agg(pl.len(), pl.col("a").sum(), pl.col("b").sum()).iter_rows():
+        for name, count, a, b in (
+            hashed.group_by("_file").agg(pl.len(), pl.col("a").sum(), pl.col("b").sum()).iter_rows()
+        ):
             sums.setdefault(name, []).extend((kind, count, a, b))
     return {name: hashlib.sha256(repr(values).encode()).hexdigest() for name, values in sums.items()}
 

@@ -30,6 +30,8 @@ Identity = tuple[str, ...]
 """What makes a file the same file: sha256, profile, sender; and the name of a file from which nothing was loaded, since
 one header alone, or nothing at all, is the same bytes for every day."""
 
+Schema = dict[str, pl.DataType | type[pl.DataType]]
+
 _COMMIT_NAME = re.compile(r"\d{10}\.json")
 _ABANDONED = timedelta(hours=24)
 
@@ -93,10 +95,14 @@ class CommitLog:
         numbers = sorted(int(path.stem) for path in self._folder.iterdir() if _COMMIT_NAME.fullmatch(path.name))
         self.refresh()
         if numbers and numbers[-1] > self.last:
-            raise CommitLogBroken(self._folder / f"{self.last + 1:010}.json", f"is missing, though {numbers[-1]:010}.json exists")
+            raise CommitLogBroken(
+                self._folder / f"{self.last + 1:010}.json", f"is missing, though {numbers[-1]:010}.json exists"
+            )
 
 
-def commit_batch(home: Path, log: CommitLog, batch: Batch, contract: Contract, profile: str, mode: str, replay: bool) -> list[dict[str, Any]]:
+def commit_batch(
+    home: Path, log: CommitLog, batch: Batch, contract: Contract, profile: str, mode: str, replay: bool
+) -> list[dict[str, Any]]:
     """Commit a batch: as one commit, or, where files restate the same days, as several in the order of the files.
 
     Files that somebody else commits meanwhile are left out.
@@ -147,7 +153,12 @@ def write_snapshot(home: Path, out_dir: Path, through_seq: int | None = None) ->
     for name, table in tables.items():
         _replace_parquet(table, out_dir / f"{name}.parquet")
     dates = [entry["rows_to"] for c in commits for entry in c["files"] if entry.get("rows_to")]
-    dates += [entry["date_to"] for c in commits for entry in c["files"] if entry["names_day"] and entry["status"] != "rejected"]
+    dates += [
+        entry["date_to"]
+        for c in commits
+        for entry in c["files"]
+        if entry["names_day"] and entry["status"] != "rejected"
+    ]
     return Snapshot(through_seq=through, latest_business_date=date.fromisoformat(max(dates)) if dates else None)
 
 
@@ -230,7 +241,9 @@ def _stage(home: Path, contract: Contract, batch: Batch) -> _Staged:
     temporary.mkdir()
     digest = hashlib.sha256()
     names: dict[str, str | None] = {"rows": None, "rejects": None}
-    positioned = batch.rows.with_columns(pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias("_pos")).select(list(contract.schema))
+    positioned = batch.rows.with_columns(pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias("_pos")).select(
+        list(contract.schema)
+    )
     for name, table in (("rows", positioned), ("rejects", batch.rejects)):
         if table.height:
             path = temporary / f"{name}.parquet"
@@ -315,7 +328,7 @@ def _file_entry(file: FileResult) -> dict[str, Any]:
     }
 
 
-_COMMIT = {
+_COMMIT: Schema = {
     "seq": pl.Int64,
     "committed_at": pl.Datetime("us"),
     "feed": pl.String,
@@ -323,7 +336,7 @@ _COMMIT = {
     "mode": pl.String,
     "replay": pl.Boolean,
 }
-_FILE = {
+_FILE: Schema = {
     "seq": pl.Int64,
     "feed": pl.String,
     "profile": pl.String,
@@ -345,9 +358,9 @@ _FILE = {
     "names_day": pl.Boolean,
     "first_seq": pl.Int64,
 }
-_SCOPE = {"seq": pl.Int64, "feed": pl.String, "sender": pl.String, "date_from": pl.Date, "date_to": pl.Date}
-_PATH = {"feed": pl.String, "kind": pl.String, "seq": pl.Int64, "path": pl.String}
-_RULE = {"feed": pl.String, "rule": pl.String, "severity": pl.String, "bit": pl.Int64, "description": pl.String}
+_SCOPE: Schema = {"seq": pl.Int64, "feed": pl.String, "sender": pl.String, "date_from": pl.Date, "date_to": pl.Date}
+_PATH: Schema = {"feed": pl.String, "kind": pl.String, "seq": pl.Int64, "path": pl.String}
+_RULE: Schema = {"feed": pl.String, "rule": pl.String, "severity": pl.String, "bit": pl.Int64, "description": pl.String}
 
 
 def _file_table(commits: Sequence[dict[str, Any]]) -> pl.DataFrame:
@@ -366,7 +379,10 @@ def _file_table(commits: Sequence[dict[str, Any]]) -> pl.DataFrame:
                     entry["name"],
                     entry["sha256"],
                     _moment(entry["arrived_at"]),
-                    *(entry[name] for name in ("status", "records", "loaded", "rejected", "blank", "total_lines", "left_out")),
+                    *(
+                        entry[name]
+                        for name in ("status", "records", "loaded", "rejected", "blank", "total_lines", "left_out")
+                    ),
                     *(date.fromisoformat(entry[name]) if entry[name] else None for name in ("date_from", "date_to")),
                     entry["names_day"],
                     arrival,
@@ -402,7 +418,12 @@ def _replace_parquet(table: pl.DataFrame, path: Path) -> None:
 
 
 def _named(log: CommitLog) -> set[str]:
-    return {str(Path(commit[kind]).parent.as_posix()) for commit in log.commits for kind in ("rows", "rejects") if commit[kind]}
+    return {
+        str(Path(commit[kind]).parent.as_posix())
+        for commit in log.commits
+        for kind in ("rows", "rejects")
+        if commit[kind]
+    }
 
 
 def _parse(path: Path) -> dict[str, Any]:
@@ -428,4 +449,4 @@ def _stamp(moment: datetime) -> str:
 
 
 def _moment(stamp: str) -> datetime:
-    return datetime.strptime(stamp, "%Y-%m-%dT%H:%M:%S.%fZ")  # noqa: DTZ007 - stored as UTC without zone
+    return datetime.strptime(stamp, "%Y-%m-%dT%H:%M:%S.%fZ")

@@ -83,7 +83,9 @@ def point_in_polygon(frame: pl.DataFrame, settings: PointInPolygon, geography: G
         found[point] = min(polygon, found.get(point, polygon))
     hits = [codes[order[found[index]]] if index in found else None for index in range(len(distinct))]
     lookup = distinct.with_columns(pl.Series(settings.into, hits, dtype=pl.String))
-    return points.join(lookup, on=[settings.latitude, settings.longitude], how="left", maintain_order="left")[settings.into]
+    return points.join(lookup, on=[settings.latitude, settings.longitude], how="left", maintain_order="left")[
+        settings.into
+    ]
 
 
 def seed_rows(settings: SeedGeoJson, geography: Geography) -> list[dict[str, str]]:

@@ -183,7 +183,11 @@ def check(
         raise UnknownFeed(f"{file.name} fits no feed of profile {profile}; state the feed", tuple(settings.feeds))
     group = _Group(settings, job.catalogue.contracts[feed_id], settings.feeds[feed_id], [])
     place = folder.locate(home, file) or LandingFile(file, file.name, profile, None)
-    code = sender or (job.sender_of(place, group) if place.sender or group.reading.sender.source == "constant" else file.resolve().parent.name)
+    code = sender or (
+        job.sender_of(place, group)
+        if place.sender or group.reading.sender.source == "constant"
+        else file.resolve().parent.name
+    )
     data = place.read()
     batch = job.read(group, [_source(place, code, data, "")])
     result = batch.files[0]
@@ -311,13 +315,18 @@ class _Job:
                 (profile.id, feed), _Group(profile, self.catalogue.contracts[feed], profile.feeds[feed], [])
             )
             if profile.feeds[feed].sender.source == "folder" and file.sender is None:
-                self._problems.append(f"{file.name}: lies in no sender's folder; move it to landing/{profile.id}/<sender>/")
+                self._problems.append(
+                    f"{file.name}: lies in no sender's folder; move it to landing/{profile.id}/<sender>/"
+                )
                 continue
             if self.chosen.sender in (None, self.sender_of(file, group)):
                 group.items.append(file)
         order = {feed: index for index, feed in enumerate(FEED_ORDER)}
         groups = [group for group in found.values() if group.items]
-        return sorted(groups, key=lambda group: (order.get(group.contract.feed, len(order)), group.contract.feed, group.profile.id))
+        return sorted(
+            groups,
+            key=lambda group: (order.get(group.contract.feed, len(order)), group.contract.feed, group.profile.id),
+        )
 
     def sender_of(self, item: LandingFile | _SeedFile, group: _Group) -> str:
         """The sender as far as it is known without opening the file."""
@@ -338,7 +347,9 @@ class _Job:
             try:
                 geographies = self._geographies(group)
             except IngestError as error:
-                self._problems.append(f"{group.items[0].name} and what else {group.profile.id} has for {group.contract.feed}: {error}; it waits")
+                self._problems.append(
+                    f"{group.items[0].name} and what else {group.profile.id} has for {group.contract.feed}: {error}; it waits"
+                )
                 continue
             for sources in self._chunks(group, geographies, replaying):
                 batch = self._once_each(self.read(group, sources))
@@ -402,7 +413,11 @@ class _Job:
             source = _source(item, sender, data, digests[sender])
             self._tick(group)
             entry = self.log.latest(source.sha256, group.profile.id, sender, source.name)
-            due = entry["profile_digest"] != digests[sender] if entry is not None and replaying else entry is None and not replaying
+            due = (
+                entry["profile_digest"] != digests[sender]
+                if entry is not None and replaying
+                else entry is None and not replaying
+            )
             if not due:
                 self._already += 1
                 continue
@@ -442,7 +457,9 @@ class _Job:
             except IngestError as error:
                 self._problems.append(f"{profile.id}/seed/{feed}: {error}; it waits")
                 continue
-            group = found.setdefault((f"{profile.id}/seed", feed), _Group(profile, self.catalogue.contracts[feed], _SEED_READING, []))
+            group = found.setdefault(
+                (f"{profile.id}/seed", feed), _Group(profile, self.catalogue.contracts[feed], _SEED_READING, [])
+            )
             group.items.append(_SeedFile(f"{profile.id}/seed/{feed}", seed.sender, data))
 
     def _seed_data(self, profile: Profile, seed: Seed, contract: Contract) -> bytes:

@@ -126,7 +126,9 @@ def _refuse_missing(
             )
     for name in (*(split.column for split in reading.split), *(derive.column for derive in reading.derive.values())):
         if normal(name) not in named:
-            raise FileUnreadable("missing_column", f'column "{name}", which the profile takes apart, is missing', column=name)
+            raise FileUnreadable(
+                "missing_column", f'column "{name}", which the profile takes apart, is missing', column=name
+            )
     if reading.sender.column and normal(reading.sender.column) not in named:
         name = reading.sender.column
         raise FileUnreadable("missing_column", f'column "{name}", which names the sender, is missing', column=name)

@@ -47,7 +47,9 @@ def normalise(
         geographies: loaded GeoJSON files by the name that the profile uses.
     """
     texts = {column.name: _text(column, layout, reading) for column in contract.columns}
-    castable = [column.name for column in contract.columns if column.kind != "string" and _is_fed(column, layout, reading)]
+    castable = [
+        column.name for column in contract.columns if column.kind != "string" and _is_fed(column, layout, reading)
+    ]
     spelled = raw.select(
         *(texts[name].alias(name) for name in contract.names),
         *(_is_unsplit(split, layout).alias(f"_unsplit_{index}") for index, split in enumerate(reading.split)),
@@ -72,7 +74,9 @@ def normalise(
     frame = _sign(frame, reading)
     for enrichment in reading.enrich:
         settings = enrichment.point_in_polygon
-        frame = frame.with_columns(point_in_polygon(frame, settings, geographies[settings.geojson]).alias(settings.into))
+        frame = frame.with_columns(
+            point_in_polygon(frame, settings, geographies[settings.geojson]).alias(settings.into)
+        )
     for override in reading.overrides:
         frame = _override(frame, override, contract)
     return Normalised(frame=frame, texts=texts, bad=bad, unsplit=unsplit)
@@ -81,7 +85,11 @@ def normalise(
 def natural_key(columns: tuple[str, ...]) -> pl.Expr:
     """The key's values joined with `|`; `|` and `\\` inside a value are escaped with `\\`."""
     parts = [
-        pl.col(name).cast(pl.String).fill_null("").str.replace_all("\\", "\\\\", literal=True).str.replace_all("|", "\\|", literal=True)
+        pl.col(name)
+        .cast(pl.String)
+        .fill_null("")
+        .str.replace_all("\\", "\\\\", literal=True)
+        .str.replace_all("|", "\\|", literal=True)
         for name in columns
     ]
     return pl.concat_str(parts, separator="|")
@@ -108,7 +116,11 @@ def to_decimal(number: pl.Expr, scale: int) -> pl.Expr:
 
     Decimals beyond the tenth are cut off first, which leaves every tie as it is: the cast itself would round half to even.
     """
-    cut = pl.when(number.str.len_bytes() > 12).then(number.str.replace(rf"(\.\d{{{_SPARE_DECIMALS}}})\d+", "$1")).otherwise(number)
+    cut = (
+        pl.when(number.str.len_bytes() > 12)
+        .then(number.str.replace(rf"(\.\d{{{_SPARE_DECIMALS}}})\d+", "$1"))
+        .otherwise(number)
+    )
     exact = cut.cast(pl.Decimal(38, _SPARE_DECIMALS), strict=False)
     return exact.round(scale, mode="half_away_from_zero").cast(pl.Decimal(18, scale), strict=False)
 
@@ -154,11 +166,19 @@ def _sender(layout: Layout, reading: Reading) -> pl.Expr:
 def _is_fed(column: Column, layout: Layout, reading: Reading) -> bool:
     name = column.name
     groups = {group for split in reading.split for group in re.compile(split.pattern).groupindex}
-    return name in layout.cells or name in groups or name in reading.constants or name in reading.defaults or name in reading.derive
+    return (
+        name in layout.cells
+        or name in groups
+        or name in reading.constants
+        or name in reading.defaults
+        or name in reading.derive
+    )
 
 
 def _spelled(column: Column, text: pl.Expr, reading: Reading, contract: Contract) -> pl.Expr:
-    spellings = {value.upper(): value for rule in contract.rules if rule.column == column.name for value in rule.valid_values}
+    spellings = {
+        value.upper(): value for rule in contract.rules if rule.column == column.name for value in rule.valid_values
+    }
     spellings |= {spelling.upper(): value for spelling, value in reading.values.get(column.name, {}).items()}
     if column.name == "unit":
         spellings |= {spelling.upper(): unit for unit, known in reading.units.items() for spelling in known}
@@ -180,7 +200,9 @@ def _cast(column: Column, text: pl.Expr, reading: Reading) -> pl.Expr:
     if column.kind == "timestamp":
         return pl.coalesce([text.str.to_datetime(form, time_unit="us", strict=False) for form in reading.timestamps])
     if column.kind == "boolean":
-        known = {value.upper(): True for value in reading.true_values} | {value.upper(): False for value in reading.false_values}
+        known = {value.upper(): True for value in reading.true_values} | {
+            value.upper(): False for value in reading.false_values
+        }
         return text.str.to_uppercase().replace_strict(known, default=None, return_dtype=pl.Boolean)
     if column.kind == "decimal":
         return to_decimal(text, column.scale)
@@ -207,7 +229,10 @@ def _sign(frame: pl.DataFrame, reading: Reading) -> pl.DataFrame:
         negative = (pl.col("qty") < 0) | (pl.col("value_net") < 0)
         is_hidden_return = (pl.col("document_type") == "INVOICE") & negative.fill_null(False)
         steps.append(
-            pl.when(is_hidden_return).then(pl.lit("CREDIT_NOTE")).otherwise(pl.col("document_type")).alias("document_type")
+            pl.when(is_hidden_return)
+            .then(pl.lit("CREDIT_NOTE"))
+            .otherwise(pl.col("document_type"))
+            .alias("document_type")
         )
     return frame.with_columns(steps) if steps else frame
 
@@ -215,7 +240,11 @@ def _sign(frame: pl.DataFrame, reading: Reading) -> pl.DataFrame:
 def _override(frame: pl.DataFrame, override: Override, contract: Contract) -> pl.DataFrame:
     named = {*override.where, *override.put}
     dated = override.first is not None or override.last is not None
-    if (override.feed or contract.feed) != contract.feed or not named <= set(contract.names) or (dated and not contract.is_dated):
+    if (
+        (override.feed or contract.feed) != contract.feed
+        or not named <= set(contract.names)
+        or (dated and not contract.is_dated)
+    ):
         return frame
     applies = pl.col("_sender") == override.sender
     if override.first is not None:
@@ -246,4 +275,3 @@ def _emptied(text: pl.Expr) -> pl.Expr:
 
 def _whole(pattern: str) -> str:
     return f"^(?:{pattern})$"
-

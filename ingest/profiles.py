@@ -53,7 +53,7 @@ class Totals(Settings):
 class Sender(Settings):
     """Where the sender's code comes from."""
 
-    source: Literal["folder", "constant", "column"] = Field("folder", alias="from")
+    source: Literal["folder", "constant", "column"] = Field(default="folder", alias="from")
     value: Text | None = None
     column: str | None = None
 
@@ -131,8 +131,8 @@ class Override(Settings):
 
     sender: Text
     feed: str | None = None
-    first: date | None = Field(None, alias="from")
-    last: date | None = Field(None, alias="until")
+    first: date | None = Field(default=None, alias="from")
+    last: date | None = Field(default=None, alias="until")
     where: dict[str, Texts] = {}
     put: dict[str, Text | None] = Field(alias="set")
 
@@ -159,14 +159,14 @@ class Reading(Settings):
     files: Texts
     format: Literal["csv", "xlsx"] = "csv"
     encoding: str = "utf-8"
-    delimiter: str = Field(",", min_length=1, max_length=1)
-    quote: str | None = Field('"', min_length=1, max_length=1)
-    max_record_lines: int = Field(50, ge=1)
-    title_rows: int = Field(0, ge=0)
+    delimiter: str = Field(default=",", min_length=1, max_length=1)
+    quote: str | None = Field(default='"', min_length=1, max_length=1)
+    max_record_lines: int = Field(default=50, ge=1)
+    title_rows: int = Field(default=0, ge=0)
     sheet: str | None = None
     totals: Totals | None = None
     decimal: Literal[".", ","] = "."
-    thousands: str | None = Field(None, min_length=1, max_length=1)
+    thousands: str | None = Field(default=None, min_length=1, max_length=1)
     dates: Texts = ("%Y-%m-%d",)
     timestamps: Texts = ("%Y-%m-%dT%H:%M:%S%.fZ", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f")
     true_values: Texts = ("true", "1", "Y", "yes")
@@ -277,7 +277,9 @@ class Catalogue:
 
 def parse_profile(profile_id: str, document: Mapping[str, Any], contracts: Mapping[str, Contract]) -> Profile:
     """Validate a profile document and complete each feed's settings with those of the profile."""
-    own = {key: value for key, value in document.items() if key in ("id", "description", "owner", "ignore_files", "seeds")}
+    own = {
+        key: value for key, value in document.items() if key in ("id", "description", "owner", "ignore_files", "seeds")
+    }
     common = {key: value for key, value in document.items() if key not in own and key != "feeds"}
     own.setdefault("id", profile_id)
     feeds = document.get("feeds") or {}

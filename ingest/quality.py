@@ -73,7 +73,9 @@ class _Expectation:
     evaluated: int | None = None
 
 
-def run(home: Path, through_seq: int | None = None, progress: Callable[[int, int, str], None] | None = None) -> QualityReport:
+def run(
+    home: Path, through_seq: int | None = None, progress: Callable[[int, int, str], None] | None = None
+) -> QualityReport:
     """Run the suites of all feeds that hold anything, and write the results.
 
     Results go to bronze/_quality/<hash>.parquet; bronze/_quality/current.json names them.
@@ -100,7 +102,9 @@ def run(home: Path, through_seq: int | None = None, progress: Callable[[int, int
     path = _write(home / "bronze" / "_quality", table, through)
     raised = table.filter(pl.col("raised").is_not_null())
     if raised.height:
-        raise QualityRunFailed([f"{row['feed']} {row['expectation']}: {row['raised']}" for row in raised.iter_rows(named=True)])
+        raise QualityRunFailed(
+            [f"{row['feed']} {row['expectation']}: {row['raised']}" for row in raised.iter_rows(named=True)]
+        )
     failed = tuple(
         f"{row['feed']} {row['expectation']} {row['column'] or ''}: {row['unexpected']} of {row['evaluated']}"
         for row in table.filter(~pl.col("success")).iter_rows(named=True)
@@ -117,10 +121,17 @@ def _load(home: Path, database: Path, commits: Sequence[dict[str, Any]], contrac
         for feed in sorted({commit["feed"] for commit in commits} & set(contracts)):
             contract = contracts[feed]
             for kind, columns in (("rows", _row_columns(contract)), ("rejects", "distinct _file, _record, rule")):
-                paths = [str(home / "bronze" / c[kind]) for c in commits if c["feed"] == feed and c[kind] and c[kind] not in replaced]
+                paths = [
+                    str(home / "bronze" / c[kind])
+                    for c in commits
+                    if c["feed"] == feed and c[kind] and c[kind] not in replaced
+                ]
                 table = feed if kind == "rows" else f"{feed}_rejects"
                 if paths:
-                    connection.execute(f'create table "{table}" as select {columns} from read_parquet(?, union_by_name = true)', [paths])
+                    connection.execute(
+                        f'create table "{table}" as select {columns} from read_parquet(?, union_by_name = true)',
+                        [paths],
+                    )
                 else:
                     connection.execute(f'create table "{table}" as {_empty(contract, kind)}')
             if contract.is_dated:
@@ -146,32 +157,55 @@ def _suite(contract: Contract, latest: date | None) -> Iterator[_Expectation]:
     """Expectations of a feed: the column set, required values, the warnings as flags, freshness, and the contract's dataset rules."""
     flags = [f"warn_{rule.name}" for rule in contract.warnings]
     yield _Expectation(
-        "ExpectTableColumnsToMatchSet", {"column_set": [*contract.names, *flags], "exact_match": True}, "column_set", None, "error"
+        "ExpectTableColumnsToMatchSet",
+        {"column_set": [*contract.names, *flags], "exact_match": True},
+        "column_set",
+        None,
+        "error",
     )
     for column in contract.columns:
         if column.required:
-            yield _Expectation("ExpectColumnValuesToNotBeNull", {"column": column.name}, "required", column.name, "error")
+            yield _Expectation(
+                "ExpectColumnValuesToNotBeNull", {"column": column.name}, "required", column.name, "error"
+            )
     for rule in contract.warnings:
         yield _Expectation(
-            "ExpectColumnValuesToBeInSet", {"column": f"warn_{rule.name}", "value_set": [0]}, rule.name, rule.column, "warning"
+            "ExpectColumnValuesToBeInSet",
+            {"column": f"warn_{rule.name}", "value_set": [0]},
+            rule.name,
+            rule.column,
+            "warning",
         )
     for dataset_rule in contract.dataset_rules:
         if dataset_rule.metric == "rowCount":
-            yield _Expectation("ExpectTableRowCountToBeBetween", _bounds(dataset_rule), dataset_rule.name, None, dataset_rule.severity)
+            yield _Expectation(
+                "ExpectTableRowCountToBeBetween", _bounds(dataset_rule), dataset_rule.name, None, dataset_rule.severity
+            )
     if contract.is_dated and contract.latency_days is not None and latest is not None:
         oldest = latest - timedelta(days=contract.latency_days)
         yield _Expectation(
-            "ExpectColumnMaxToBeBetween", {"column": "business_date", "min_value": oldest}, "freshness", "business_date", "warning"
+            "ExpectColumnMaxToBeBetween",
+            {"column": "business_date", "min_value": oldest},
+            "freshness",
+            "business_date",
+            "warning",
         )
 
 
 def _reject_suite(contract: Contract, commits: Sequence[dict[str, Any]]) -> Iterator[_Expectation]:
     """One expectation per rule that rejects: no record breaks it, of all records that were read."""
-    records = sum(entry["records"] for commit in commits if commit["feed"] == contract.feed for entry in commit["files"])
+    records = sum(
+        entry["records"] for commit in commits if commit["feed"] == contract.feed for entry in commit["files"]
+    )
     errors = {rule.name for rule in contract.rules if rule.severity == "error"}
     for name in sorted(errors | set(FRAMING_RULES)):
         yield _Expectation(
-            "ExpectColumnValuesToNotBeInSet", {"column": "rule", "value_set": [name]}, name, None, "error", evaluated=records
+            "ExpectColumnValuesToNotBeInSet",
+            {"column": "rule", "value_set": [name]},
+            name,
+            None,
+            "error",
+            evaluated=records,
         )
 
 
@@ -252,8 +286,14 @@ def _raised(info: Any) -> str | None:
 
 
 def _identity(kind: str, arguments: dict[str, Any]) -> str:
-    settings = {key: value for key, value in arguments.items() if key in ("column", "value_set", "column_set", "min_value", "max_value")}
-    return json.dumps([kind, {key: value for key, value in settings.items() if value is not None}], sort_keys=True, default=str)
+    settings = {
+        key: value
+        for key, value in arguments.items()
+        if key in ("column", "value_set", "column_set", "min_value", "max_value")
+    }
+    return json.dumps(
+        [kind, {key: value for key, value in settings.items() if value is not None}], sort_keys=True, default=str
+    )
 
 
 def _great_expectations() -> Any:

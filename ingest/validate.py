@@ -30,7 +30,12 @@ class Finding:
 
 
 def find(
-    raw: pl.DataFrame, is_record: pl.Series, normalised: Normalised, layout: Layout, reading: Reading, contract: Contract
+    raw: pl.DataFrame,
+    is_record: pl.Series,
+    normalised: Normalised,
+    layout: Layout,
+    reading: Reading,
+    contract: Contract,
 ) -> list[Finding]:
     """All findings of the records, in the order of the rules.
 
@@ -46,14 +51,25 @@ def flag_mask(frame: pl.DataFrame, contract: Contract) -> pl.Series:
 
 
 def _findings(
-    raw: pl.DataFrame, is_record: pl.Series, normalised: Normalised, layout: Layout, reading: Reading, contract: Contract
+    raw: pl.DataFrame,
+    is_record: pl.Series,
+    normalised: Normalised,
+    layout: Layout,
+    reading: Reading,
+    contract: Contract,
 ) -> Iterator[Finding]:
     excused: dict[str, pl.Series] = {}
     for name, (mask, columns) in normalised.unsplit.items():
         mask = mask & is_record
         cell = pl.col(f"c{layout.index(name)}").str.strip_chars()
         for row, value in _hits(raw, mask, cell):
-            yield Finding(row, "split", name, value, f'"{value}" does not have the form that the profile takes apart into {", ".join(columns)}')
+            yield Finding(
+                row,
+                "split",
+                name,
+                value,
+                f'"{value}" does not have the form that the profile takes apart into {", ".join(columns)}',
+            )
         excused |= dict.fromkeys(columns, mask)
     for name, mask in normalised.bad.items():
         column = contract.column(name)
@@ -70,7 +86,9 @@ def _findings(
             problem = "is empty, but required" if value is None else f'"{value}" stands for nothing that is known'
             yield Finding(row, "required", column.name, value, problem)
     errors = [rule for rule in contract.rules if rule.severity == "error"]
-    broken = normalised.frame.select(breaks(rule).alias(str(index)) for index, rule in enumerate(errors)) if errors else None
+    broken = (
+        normalised.frame.select(breaks(rule).alias(str(index)) for index, rule in enumerate(errors)) if errors else None
+    )
     for index, rule in enumerate(errors):
         assert broken is not None
         mask = broken[str(index)] & is_record
@@ -79,7 +97,11 @@ def _findings(
         about = [rule.column] if rule.column else pl.sql_expr(rule.expression).meta.root_names()
         value_of = pl.concat_str([normalised.texts[name] for name in about], separator=", ", ignore_nulls=True)
         for row, value in _hits(raw, mask, value_of):
-            problem = f'"{value}" is none of {", ".join(rule.valid_values)}' if rule.valid_values else f'"{value}": {_lower(rule.description)}'
+            problem = (
+                f'"{value}" is none of {", ".join(rule.valid_values)}'
+                if rule.valid_values
+                else f'"{value}": {_lower(rule.description)}'
+            )
             yield Finding(row, rule.name, rule.column, value, problem)
 
 

@@ -47,12 +47,12 @@ def _load(paths: tuple[Path, ...], _stamps: tuple[int, ...]) -> Contract:
 
 def parse_contract(document: Mapping[str, Any], path: Path) -> Contract:
     """Turn an ODCS v3.1 document into a contract."""
-    for key, expected in (("apiVersion", "v3.1.0"), ("kind", "DataContract")):
-        if document.get(key) != expected:
-            raise ContractInvalid(path, f"{key} must be {expected}, is {document.get(key)!r}")
-    for key in ("id", "version", "schema", "status"):
-        if not document.get(key):
-            raise ContractInvalid(path, f"{key} is missing")
+    for name, expected in (("apiVersion", "v3.1.0"), ("kind", "DataContract")):
+        if document.get(name) != expected:
+            raise ContractInvalid(path, f"{name} must be {expected}, is {document.get(name)!r}")
+    for name in ("id", "version", "schema", "status"):
+        if not document.get(name):
+            raise ContractInvalid(path, f"{name} is missing")
     if document["id"] != path.stem:
         raise ContractInvalid(path, f"id {document['id']!r} must equal the file's name {path.stem!r}")
     if len(document["schema"]) != 1:
@@ -96,7 +96,8 @@ def _column(item: Mapping[str, Any], path: Path) -> Column:
         kind = _TYPES[physical]
     else:
         raise ContractInvalid(
-            path, f"property {name}: physicalType {physical!r} is none of {', '.join([*_TYPES, 'DECIMAL(18,3)', 'DECIMAL(18,4)'])}"
+            path,
+            f"property {name}: physicalType {physical!r} is none of {', '.join([*_TYPES, 'DECIMAL(18,3)', 'DECIMAL(18,4)'])}",
         )
     custom = {entry["property"]: entry["value"] for entry in item.get("customProperties") or []}
     return Column(

@@ -51,7 +51,9 @@ def to_utf8(data: bytes, encoding: str) -> bytes:
         return data
     if data.startswith(_BOM):
         raise FileUnreadable(
-            "encoding", f"begins with a UTF-8 byte order mark, the profile says {encoding}; state `encoding: utf-8`", line=1
+            "encoding",
+            f"begins with a UTF-8 byte order mark, the profile says {encoding}; state `encoding: utf-8`",
+            line=1,
         )
     text = _decode(data, encoding)
     single_byte = not encoding.startswith(("utf", "gb", "big5", "shift", "euc", "iso2022"))
@@ -116,11 +118,13 @@ def _trivial(text: bytes, reading: Reading) -> Framed | None:
         entries = len(ends)
         if len(marks) != entries * per_line:
             return None
-        marks = marks.reshape(entries, per_line)
-        if not ((marks[:, -1] < ends).all() and (marks[1:, 0] > ends[:-1]).all()):
+        table = marks.reshape(entries, per_line)
+        if not ((table[:, -1] < ends).all() and (table[1:, 0] > ends[:-1]).all()):
             return None
     names = tuple(name.decode("utf-8").strip() for name in header)
-    return Framed(header=names, entries=entries, first_line=reading.title_rows + 2, body=body, delimiter=reading.delimiter)
+    return Framed(
+        header=names, entries=entries, first_line=reading.title_rows + 2, body=body, delimiter=reading.delimiter
+    )
 
 
 def _careful(text: bytes, reading: Reading) -> Framed:
@@ -285,7 +289,9 @@ def _refuse_nul(data: bytes, encoding: str) -> None:
     if at >= 0:
         line = data.count(b"\n", 0, at) + 1
         raise FileUnreadable(
-            "encoding", f"line {line}: holds NUL bytes, so it is not {encoding} text (UTF-16, perhaps, or a binary file)", line=line
+            "encoding",
+            f"line {line}: holds NUL bytes, so it is not {encoding} text (UTF-16, perhaps, or a binary file)",
+            line=line,
         )
 
 

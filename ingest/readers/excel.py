@@ -37,10 +37,13 @@ def frame(data: bytes, reading: Reading) -> Framed:
         for index, row in enumerate(below):
             if any(cell != "" for cell in row[width:]):
                 raw = "\t".join(cell_text(cell) for cell in row)
-                broken[index] = Broken("columns", first_line + index, raw, f"has a value beyond the {width} columns of the header")
+                broken[index] = Broken(
+                    "columns", first_line + index, raw, f"has a value beyond the {width} columns of the header"
+                )
     columns = list(zip(*below, strict=True))[:width] if below else [()] * width
     cells = pl.DataFrame(
-        {name: _texts(column) for name, column in zip(names, columns, strict=True)}, schema=dict.fromkeys(names, pl.String)
+        {name: _texts(column) for name, column in zip(names, columns, strict=True)},
+        schema=dict.fromkeys(names, pl.String),
     )
     return Framed(
         header=tuple(header),
@@ -93,10 +96,13 @@ def _rows(data: bytes, reading: Reading) -> list[list[Any]]:
     names = workbook.sheet_names
     if reading.sheet is not None and reading.sheet not in names:
         raise FileUnreadable(
-            "workbook", f"has no sheet {reading.sheet!r}, but {', '.join(names)}; state the right `sheet` in the profile", value=reading.sheet
+            "workbook",
+            f"has no sheet {reading.sheet!r}, but {', '.join(names)}; state the right `sheet` in the profile",
+            value=reading.sheet,
         )
     try:
         sheet = workbook.get_sheet_by_name(reading.sheet or names[0])
-        return sheet.to_python(skip_empty_area=False)
+        rows: list[list[Any]] = sheet.to_python(skip_empty_area=False)
     except (CalamineError, OSError, ValueError, IndexError) as error:
         raise FileUnreadable("workbook", f"its sheet cannot be read ({error}); send it again as .xlsx") from error
+    return rows
