@@ -29,7 +29,7 @@ def ingest_feeds() -> None:
         settings = orchestration.settings(params)
         report = ingest.run(settings.home, feed=feed, as_of=settings.as_of, progress=orchestration.progress(feed))
         orchestration.tell(report)
-        return report.commits
+        return len(report.commits)
 
     @task(outlets=[orchestration.BRONZE], trigger_rule="none_failed")
     def evaluate_quality(commits: list, params: dict) -> dict:

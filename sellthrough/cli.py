@@ -21,6 +21,7 @@ from sellthrough.errors import SellthroughError
 from sellthrough.settings import Settings, switch_telemetry_off
 
 FINE, DATA_PROBLEM, USAGE, FAILURE = 0, 1, 2, 3
+USAGE_ERRORS = {"UnknownProfile", "UnknownFeed", "InvalidSize", "OutputNotEmpty", "InvalidDefect"}
 
 
 class Day(click.ParamType):  # type: ignore[type-arg]
@@ -64,7 +65,7 @@ def common(command: Callable[..., int]) -> Callable[..., None]:
         except SellthroughError as error:
             _end(str(error), as_json, FAILURE)
         except tuple(_stage_errors()) as error:
-            _end(str(error), as_json, getattr(error, "exit_code", FAILURE))
+            _end(str(error), as_json, USAGE if type(error).__name__ in USAGE_ERRORS else FAILURE)
         except (click.exceptions.Exit, click.ClickException, click.Abort):
             raise
         except Exception as error:  # noqa: BLE001  the last resort: the trace goes to a file, the user gets a sentence

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ from sellthrough.errors import SellthroughError
 from sellthrough.scheduler import IN_ORDER, environment
 from sellthrough.settings import Settings
 
+PROGRESS = re.compile(r"progress (?P<stage>\S+) (?P<done>\d+)/(?P<total>\d+) (?P<label>.*?)  ")
 DEFECTS = Path(__file__).resolve().parents[1] / "simulation" / "defects_default.yaml"
 
 
@@ -113,24 +115,23 @@ def _run_dags(settings: Settings) -> list[dict[str, Any]]:
     log = settings.state / "logs" / "demo.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     runs: list[dict[str, Any]] = []
-    with log.open("w", encoding="utf-8") as file, terminal.progress("DAGs") as progress:
-        progress(0, len(IN_ORDER), IN_ORDER[0])
+    with log.open("w", encoding="utf-8") as file, terminal.progress("Airflow") as progress:
         process = subprocess.Popen(
             [sys.executable, "-m", "sellthrough.dag_runner", *IN_ORDER],
             env=environment(settings),
             cwd=settings.airflow_home,
             stdout=subprocess.PIPE,
-            stderr=file,
+            stderr=subprocess.STDOUT,
             text=True,
         )
         for line in process.stdout or ():
-            if not line.startswith('{"dag"'):
-                file.write(line)
+            if line.startswith('{"dag"'):
+                runs.append(json.loads(line))
+                terminal.complain(f"{runs[-1]['dag']}: {runs[-1]['state']} ({runs[-1]['seconds']} s)")
                 continue
-            runs.append(json.loads(line))
-            following = IN_ORDER[len(runs)] if len(runs) < len(IN_ORDER) else "done"
-            progress(len(runs), len(IN_ORDER), following)
-            terminal.complain(f"{runs[-1]['dag']}: {runs[-1]['state']} ({runs[-1]['seconds']} s)")
+            file.write(line)
+            if said := PROGRESS.search(line):
+                progress(int(said["done"]), int(said["total"]), f"{said['stage']} {said['label']}")
         process.wait()
     if process.returncode or len(runs) < len(IN_ORDER) or runs[-1]["state"] != "success":
         at = runs[-1] if runs else {"dag": "Airflow", "tasks": {}}

@@ -15,6 +15,7 @@ MARTS = Asset("marts", uri="sellthrough://marts")
 ALERTS = Asset("alerts", uri="sellthrough://alerts")
 PUBLISHED = Asset("published", uri="sellthrough://published")
 
+SAY_EVERY_S = 2
 WAREHOUSE_WRITER = "warehouse_writer"
 
 
@@ -57,9 +58,9 @@ def progress(stage: str) -> Any:
 
     def report(done: int, total: int, label: str) -> None:
         now = datetime.now(UTC)
-        if (now - said[0]).total_seconds() >= 5:
+        if (now - said[0]).total_seconds() >= SAY_EVERY_S or done == total:
             said[0] = now
-            log.info(f"{stage} {done}/{total} {label}")
+            log.info(f"progress {stage} {done}/{total} {label}")
 
     return report
 
