@@ -68,10 +68,15 @@ def plant(network: Network, files: list[SenderFile], cells: pl.DataFrame, defect
         InvalidDefect: one cannot be planted; nothing has been written.
     """
     planter = _Planter(network, files, cells)
-    order = sorted(range(len(defects)), key=lambda i: (defects[i].first is None, defects[i].distributor is None, i))
+    order = sorted(range(len(defects)), key=lambda i: (*_freedom(defects[i]), i))
     for i in order:
         planter.plant(defects[i])
     return planter.result()
+
+
+def _freedom(defect: Defect) -> tuple[bool, bool, bool]:
+    """Sorts defects by how free they are to go elsewhere; a period of many files is less free than one file."""
+    return defect.first is None, defect.distributor is None, defect.kind != CASES_AS_PIECES
 
 
 class _NoPlace(Exception):
@@ -277,8 +282,13 @@ class _Planter:
         first, last = defect.first, defect.last
         if first is None or last is None:
             days = min(CASES_DAYS, self._sizes.days)
-            start = int(rng.integers(self._sizes.days - days + 1))
-            first, last = self._sizes.day(start), self._sizes.day(start + days - 1)
+            for start in rng.permutation(self._sizes.days - days + 1).tolist():
+                stretch = replace(defect, first=self._sizes.day(start), last=self._sizes.day(start + days - 1))
+                try:
+                    return self._cases_as_pieces(stretch, distributor, rng)
+                except _NoPlace as error:
+                    problem = error
+            raise problem
         hit = pl.col("business_date").is_between(first, last)
         if defect.sku is not None:
             hit &= pl.col("sku_code") == defect.sku

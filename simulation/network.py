@@ -291,19 +291,9 @@ def _distributors(sizes: Sizes, tree: dict[str, Any]) -> dict[str, Any]:
     codes = [f"D{i + 1:03d}" for i in range(n)]
     weight = np.sort(np.exp(rng.normal(0, 0.55, n)))[::-1]
     weight = np.maximum(weight / weight.sum(), 0.25 / n)
-    size_rank = rng.permutation(n)
-    weight = weight[size_rank]
-    by_size = np.argsort(weight, kind="stable")
-    xlsx = max(1, round(n * 0.075)) if n >= 3 else 0
-    profile = [CSV] * n
-    for position, i in enumerate(by_size):
-        if position < xlsx:
-            profile[i] = XLSX
-    others = [i for i in range(n) if profile[i] == CSV]
-    for position, i in enumerate(others):
-        if position % 5 in (1, 3):
-            profile[i] = SEMICOLON
-    weight[by_size[:xlsx]] *= 0.45
+    small = max(1, round(n * 0.075)) if n >= 3 else 0
+    weight = np.r_[weight[: n - small][rng.permutation(n - small)], weight[n - small :] * 0.45]
+    profile = [SEMICOLON if i % 5 in (1, 3) else CSV for i in range(n - small)] + [XLSX] * small
     weight /= weight.sum()
     territory = np.arange(n) % len(tree["codes"])
     lead = rng.integers(1, 4, n)
