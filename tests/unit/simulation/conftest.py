@@ -74,7 +74,7 @@ def simulate(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Landed]:
 
     def make(defects: str | Path | None = None, **sizes: Any) -> Landed:
         out = tmp_path_factory.mktemp("network")
-        asked = {"seed": 5, "distributors": 3, "outlets": 24, "skus": 6, "days": 70, "end": END} | sizes
+        asked = {"seed": 5, "distributors": 2, "outlets": 24, "skus": 6, "days": 70, "end": END} | sizes
         path = defects if isinstance(defects, Path) else None
         if isinstance(defects, str):
             path = out / "defects.yaml"
@@ -86,8 +86,8 @@ def simulate(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Landed]:
 
 @pytest.fixture(scope="session")
 def clean(simulate: Callable[..., Landed]) -> Landed:
-    """A network without defects."""
-    return simulate()
+    """A network without defects, one distributor per dialect."""
+    return simulate(distributors=3)
 
 
 @pytest.fixture(scope="session")

@@ -43,7 +43,7 @@ def _difference(fed: Totals, true: Totals) -> tuple[Decimal, int]:
 def test_all_default_defects_together_change_what_the_effects_say_and_nothing_after_mending(
     simulate: Callable[..., Any], sold: Callable[..., Totals]
 ) -> None:
-    landed = simulate(simulation.DEFAULT_DEFECTS, distributors=6, outlets=60, skus=8)
+    landed = simulate(simulation.DEFAULT_DEFECTS, distributors=4, outlets=60, skus=8)
     true = _true(landed)
     effects = landed.effects()
     value, units = _difference(sold(landed), true)
@@ -214,7 +214,7 @@ def test_a_correction_first_says_the_asked_quantity_too_much(
     ("text", "message"),
     [
         ("{class: line_deleted, distributor: D001}", "D001.*csv_generic, which only adds lines.*Choose one of D00"),
-        ("{class: file_again, distributor: D999}", "no such distributor.*Name one of D001 to D003"),
+        ("{class: file_again, distributor: D999}", "no such distributor.*Name one of D001 to D002"),
         ("{class: cases_as_pieces, distributor: D001, sku: NIX}", "no SKU NIX.*such as SK1001"),
         (
             "{class: day_missing, distributor: D001, date: 2026-04-20}",

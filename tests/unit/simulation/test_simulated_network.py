@@ -177,7 +177,7 @@ def test_the_documents_are_as_varied_as_real_ones() -> None:
 
 
 def test_the_same_seed_writes_the_same_bytes_and_another_seed_others(simulate: Callable[..., Any]) -> None:
-    small = {"days": 36, "outlets": 12, "defects": simulation.DEFAULT_DEFECTS, "skus": 4}
+    small = {"days": 36, "outlets": 12, "distributors": 3, "defects": simulation.DEFAULT_DEFECTS, "skus": 4}
     first, second, other = simulate(**small), simulate(**small), simulate(**small, seed=6)
     assert _digest(first.out) == _digest(second.out)
     assert _digest(first.out) != _digest(other.out)
@@ -192,7 +192,7 @@ def _digest(out: Path) -> dict[str, str]:
 
 
 def test_planted_defects_change_no_file_that_they_do_not_touch(simulate: Callable[..., Any], clean: Any) -> None:
-    planted = simulate("- {class: file_again, id: a}\n- {class: day_missing, id: b}\n")
+    planted = simulate("- {class: file_again, id: a}\n- {class: day_missing, id: b}\n", distributors=3)
     before, after = _digest(clean.out), _digest(planted.out)
     changed = {path for path in before if after.get(path) != before[path] and path.startswith("landing")}
     assert len(changed) == 1
