@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from ingest.casting import NUMERIC, own_value, to_number, typed
 from ingest.contracts import Column, Contract
 from ingest.enrichment import Geography, point_in_polygon
 from ingest.layout import Layout
@@ -15,10 +16,6 @@ from ingest.profiles import Derive, Override, Reading, Split
 
 SIGNED = ("qty", "free_qty", "gross_value", "discount_value", "value_net", "tax_value")
 """Columns that are negative on a credit note."""
-
-_NUMERIC = ("integer", "decimal", "double")
-_EARLIEST, _LATEST = pl.date(1900, 1, 1), pl.date(2200, 12, 31)
-_SPARE_DECIMALS = 10
 
 
 @dataclass(frozen=True)
@@ -58,11 +55,13 @@ def normalise(
     plain = spelled.with_columns(
         to_number(pl.col(column.name), reading.decimal, reading.thousands).alias(column.name)
         for column in contract.columns
-        if column.kind in _NUMERIC
+        if column.kind in NUMERIC
     )
-    typed = plain.with_columns(_cast(column, pl.col(column.name), reading) for column in contract.columns)
-    result = typed.with_columns(
-        (spelled[name].is_not_null() & typed[name].is_null()).alias(f"_bad_{name}") for name in castable
+    cast = plain.with_columns(
+        typed(column, pl.col(column.name), reading.formats).alias(column.name) for column in contract.columns
+    )
+    result = cast.with_columns(
+        (spelled[name].is_not_null() & cast[name].is_null()).alias(f"_bad_{name}") for name in castable
     )
     bad = {name: result[f"_bad_{name}"] for name in castable if result[f"_bad_{name}"].any()}
     unsplit = {
@@ -93,36 +92,6 @@ def natural_key(columns: tuple[str, ...]) -> pl.Expr:
         for name in columns
     ]
     return pl.concat_str(parts, separator="|")
-
-
-def to_number(text: pl.Expr, decimal: str, thousands: str | None) -> pl.Expr:
-    """Text with a plain decimal point where it is a number in the declared format, else null.
-
-    Thousands separators must stand where they belong: `1.234,5` is a number with a decimal comma and thousands points, `1.23,5` is none.
-    """
-    point = re.escape(decimal)
-    whole = r"\d+" if thousands is None else rf"(?:\d{{1,3}}(?:{re.escape(thousands)}\d{{3}})+|\d+)"
-    pattern = rf"^[+-]?(?:{whole}(?:{point}\d*)?|{point}\d+)$"
-    plain = text
-    if thousands is not None:
-        plain = plain.str.replace_all(thousands, "", literal=True)
-    if decimal != ".":
-        plain = plain.str.replace(decimal, ".", literal=True)
-    return pl.when(text.str.contains(pattern)).then(plain)
-
-
-def to_decimal(number: pl.Expr, scale: int) -> pl.Expr:
-    """Cast plain numbers to DECIMAL(18, scale), rounding half away from zero.
-
-    Decimals beyond the tenth are cut off first, which leaves every tie as it is: the cast itself would round half to even.
-    """
-    cut = (
-        pl.when(number.str.len_bytes() > 12)
-        .then(number.str.replace(rf"(\.\d{{{_SPARE_DECIMALS}}})\d+", "$1"))
-        .otherwise(number)
-    )
-    exact = cut.cast(pl.Decimal(38, _SPARE_DECIMALS), strict=False)
-    return exact.round(scale, mode="half_away_from_zero").cast(pl.Decimal(18, scale), strict=False)
 
 
 def _text(column: Column, layout: Layout, reading: Reading) -> pl.Expr:
@@ -192,31 +161,6 @@ def _is_unsplit(split: Split, layout: Layout) -> pl.Expr:
     return (cell.is_not_null() & ~cell.str.contains(_whole(split.pattern))).fill_null(False)
 
 
-def _cast(column: Column, text: pl.Expr, reading: Reading) -> pl.Expr:
-    if column.kind == "string":
-        return text
-    if column.kind == "date":
-        return _to_date(text, reading)
-    if column.kind == "timestamp":
-        return pl.coalesce([text.str.to_datetime(form, time_unit="us", strict=False) for form in reading.timestamps])
-    if column.kind == "boolean":
-        known = {value.upper(): True for value in reading.true_values} | {
-            value.upper(): False for value in reading.false_values
-        }
-        return text.str.to_uppercase().replace_strict(known, default=None, return_dtype=pl.Boolean)
-    if column.kind == "decimal":
-        return to_decimal(text, column.scale)
-    if column.kind == "double":
-        value = text.cast(pl.Float64, strict=False)
-        return pl.when(value.is_finite()).then(value)
-    return text.str.replace(r"\.0*$", "").cast(pl.Int64, strict=False)
-
-
-def _to_date(text: pl.Expr, reading: Reading) -> pl.Expr:
-    value = pl.coalesce([text.str.to_date(form, strict=False) for form in reading.dates])
-    return pl.when(value.is_between(_EARLIEST, _LATEST)).then(value)
-
-
 def _sign(frame: pl.DataFrame, reading: Reading) -> pl.DataFrame:
     signed = [name for name in SIGNED if name in frame.columns]
     if "document_type" not in frame.columns or not signed:
@@ -252,11 +196,15 @@ def _override(frame: pl.DataFrame, override: Override, contract: Contract) -> pl
     if override.last is not None:
         applies &= pl.col("business_date") <= override.last
     for name, values in override.where.items():
-        wanted = pl.Series(values, dtype=pl.String).cast(contract.column(name).dtype, strict=True)
-        applies &= pl.col(name).is_in(wanted.implode())
+        wanted = [own_value(contract.column(name), value) for value in values]
+        applies &= pl.col(name).is_in(pl.Series(wanted, dtype=contract.column(name).dtype).implode())
     put = [
         pl.when(applies.fill_null(False))
-        .then(pl.lit(value, dtype=pl.String).cast(contract.column(name).dtype))
+        .then(
+            pl.lit(
+                None if value is None else own_value(contract.column(name), value), dtype=contract.column(name).dtype
+            )
+        )
         .otherwise(pl.col(name))
         .alias(name)
         for name, value in override.put.items()

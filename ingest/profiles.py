@@ -16,6 +16,7 @@ import polars as pl
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from ingest import overlay
+from ingest.casting import Formats, own_value
 from ingest.contracts import Contract
 from ingest.errors import IngestError, ProfileInvalid, UnknownProfile
 
@@ -167,10 +168,10 @@ class Reading(Settings):
     totals: Totals | None = None
     decimal: Literal[".", ","] = "."
     thousands: str | None = Field(default=None, min_length=1, max_length=1)
-    dates: Texts = ("%Y-%m-%d",)
-    timestamps: Texts = ("%Y-%m-%dT%H:%M:%S%.fZ", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f")
-    true_values: Texts = ("true", "1", "Y", "yes")
-    false_values: Texts = ("false", "0", "N", "no")
+    dates: Texts = Formats.dates
+    timestamps: Texts = Formats.timestamps
+    true_values: Texts = Formats.true_values
+    false_values: Texts = Formats.false_values
     sender: Sender = Sender()
     mode: Literal["append", "replace"] = "append"
     cut_off: CutOff = CutOff()
@@ -190,6 +191,11 @@ class Reading(Settings):
     enrich: tuple[Enrichment, ...] = ()
     overrides: tuple[Override, ...] = ()
 
+    @property
+    def formats(self) -> Formats:
+        """How values are written."""
+        return Formats(self.decimal, self.thousands, self.dates, self.timestamps, self.true_values, self.false_values)
+
     @field_validator("encoding")
     @classmethod
     def _known_encoding(cls, encoding: str) -> str:
@@ -197,6 +203,14 @@ class Reading(Settings):
             return codecs.lookup(encoding).name
         except LookupError as error:
             raise ValueError(f"{encoding!r} is no known encoding") from error
+
+    @field_validator("dates", "timestamps")
+    @classmethod
+    def _known_format(cls, formats: tuple[str, ...]) -> tuple[str, ...]:
+        for form in formats:
+            if "%" not in form:
+                raise ValueError(f"{form!r} is no date format; write for example %d/%m/%Y")
+        return formats
 
     @model_validator(mode="after")
     def _separators_differ(self) -> Reading:
@@ -299,6 +313,7 @@ def parse_profile(profile_id: str, document: Mapping[str, Any], contracts: Mappi
         if feed not in contracts:
             raise ProfileInvalid(profile_id, f"feeds.{feed}: no such feed; known are {', '.join(contracts)}")
         _check_reading(profile_id, reading, contracts[feed])
+    _check_shared_settings(profile_id, profile, contracts)
     for feed, seed in profile.seeds.items():
         if feed not in contracts:
             raise ProfileInvalid(profile_id, f"seeds.{feed}: no such feed; known are {', '.join(contracts)}")
@@ -321,8 +336,9 @@ def _check_reading(profile_id: str, reading: Reading, contract: Contract) -> Non
     for setting, names in named:
         _check_columns(profile_id, f"{where}.{setting}", names, contract)
     for override in reading.overrides:
-        if override.feed == contract.feed:
-            _check_columns(profile_id, f"{where}.overrides", [*override.where, *override.put], contract)
+        _check_override(profile_id, f"{where}.overrides", override, contract)
+    if reading.mode == "replace" and not contract.is_dated:
+        raise ProfileInvalid(profile_id, f"{where}.mode: replace needs a feed with a business date")
     for split in reading.split:
         try:
             pl.Series(["x"]).str.extract(split.pattern, 1)
@@ -331,6 +347,41 @@ def _check_reading(profile_id: str, reading: Reading, contract: Contract) -> Non
     unknown = sorted(set(reading.units) - {"EA", "IN", "CS"})
     if unknown:
         raise ProfileInvalid(profile_id, f"{where}.units: {', '.join(unknown)} is none of EA, IN, CS")
+
+
+def _check_override(profile_id: str, where: str, override: Override, contract: Contract) -> None:
+    dated = override.first is not None or override.last is not None
+    if override.feed == contract.feed:
+        _check_columns(profile_id, where, [*override.where, *override.put], contract)
+        if dated and not contract.is_dated:
+            raise ProfileInvalid(
+                profile_id,
+                f"{where}: `from` and `until` need a feed with a business date, there is no business date in {contract.feed}",
+            )
+    wanted = [(name, value) for name, values in override.where.items() for value in values]
+    for name, value in [*wanted, *override.put.items()]:
+        if value is None or name not in contract.names:
+            continue
+        column = contract.column(name)
+        if own_value(column, value) is None:
+            raise ProfileInvalid(profile_id, f"{where}: {name}: {value!r} is no {column.kind}")
+
+
+def _check_shared_settings(profile_id: str, profile: Profile, contracts: Mapping[str, Contract]) -> None:
+    """Settings by column may be stated for all feeds at once; each column must then be one of at least one feed."""
+    known = {name for feed in profile.feeds for name in contracts[feed].names}
+    for reading in profile.feeds.values():
+        overridden = {name for override in reading.overrides for name in (*override.where, *override.put)}
+        for setting, names in (
+            ("constants", set(reading.constants)),
+            ("defaults", set(reading.defaults)),
+            ("values", set(reading.values)),
+            ("derive", set(reading.derive)),
+            ("overrides", overridden),
+        ):
+            unknown = sorted(names - known)
+            if unknown:
+                raise ProfileInvalid(profile_id, f"{setting}: " + _unknown_keys(unknown, known))
 
 
 def _point_columns(enrichment: PointInPolygon) -> tuple[str, str, str]:

@@ -59,7 +59,9 @@ class Landing:
         return self._table(feed, "rejects")
 
     def _table(self, feed: str, kind: str) -> pl.DataFrame:
-        paths = [self.home / "bronze" / commit[kind] for commit in self.commits() if commit["feed"] == feed and commit[kind]]
+        paths = [
+            self.home / "bronze" / commit[kind] for commit in self.commits() if commit["feed"] == feed and commit[kind]
+        ]
         return pl.concat([pl.read_parquet(path) for path in paths]) if paths else pl.DataFrame()
 
 
@@ -73,7 +75,9 @@ def invoice() -> Callable[..., str]:
     """A csv_generic invoice file with the lines that are given: (document, line, date, qty, value)."""
 
     def build(*lines: tuple[str, int, str, str, str], unit: str = "EA") -> str:
-        return INVOICE + "".join(f"INVOICE,{doc},{line},{day},O1,S1,{qty},{unit},{value}\n" for doc, line, day, qty, value in lines)
+        return INVOICE + "".join(
+            f"INVOICE,{doc},{line},{day},O1,S1,{qty},{unit},{value}\n" for doc, line, day, qty, value in lines
+        )
 
     return build
 
@@ -84,7 +88,8 @@ def semicolon() -> Callable[..., bytes]:
 
     def build(*lines: tuple[str, str, int, str, str, str]) -> bytes:
         text = SEMICOLON + "".join(
-            f"{kind};{doc};{line};{day};O1;Café;S1;Soap;;{qty};0;PC;1;{value};0;{value};0;N;;\n" for kind, doc, line, day, qty, value in lines
+            f"{kind};{doc};{line};{day};O1;Café;S1;Soap;;{qty};0;PC;1;{value};0;{value};0;N;;\n"
+            for kind, doc, line, day, qty, value in lines
         )
         return text.encode("cp1252")
 

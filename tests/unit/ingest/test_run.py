@@ -23,7 +23,13 @@ def test_a_line_arrives_typed_with_its_key_and_its_place(landing, invoice):
     row = landing.rows().row(0, named=True)
     assert (report.exit_code, report.files, report.records, report.loaded, report.commits) == (0, 1, 1, 1, (1,))
     assert row["_key"] == r"D001|INVOICE|INV\|1|2"
-    assert (row["_sender"], row["_file"], row["_record"], row["_pos"], row["_flags"]) == ("D001", f"{NAME}_2026-03-01.csv", 1, 1, 0)
+    assert (row["_sender"], row["_file"], row["_record"], row["_pos"], row["_flags"]) == (
+        "D001",
+        f"{NAME}_2026-03-01.csv",
+        1,
+        1,
+        0,
+    )
     assert (row["distributor_code"], row["qty"], row["value_net"]) == ("D001", Decimal("1.500"), Decimal("10.0001"))
 
 
@@ -83,14 +89,18 @@ def test_two_days_without_sales_are_two_nil_files_though_their_bytes_are_the_sam
 
 
 def test_a_nil_file_in_replace_mode_empties_its_day(landing, semicolon):
-    landing.put("csv_semicolon/D002/dms_invoice_line_2026-03-01.csv", semicolon(("INV", "7", 1, "01/03/2026", "1", "2")))
+    landing.put(
+        "csv_semicolon/D002/dms_invoice_line_2026-03-01.csv", semicolon(("INV", "7", 1, "01/03/2026", "1", "2"))
+    )
     landing.put("csv_semicolon/D002/dms_invoice_line_2026-03-01_r2.csv", semicolon())
 
     report = landing.run()
 
     first, second = landing.commits()
     assert (report.exit_code, report.nil) == (0, 1)
-    assert first["scopes"] == second["scopes"] == [{"sender": "D002", "date_from": "2026-03-01", "date_to": "2026-03-01"}]
+    assert (
+        first["scopes"] == second["scopes"] == [{"sender": "D002", "date_from": "2026-03-01", "date_to": "2026-03-01"}]
+    )
     assert (second["rows"], second["files"][0]["status"]) == (None, "nil")
 
 
@@ -118,13 +128,25 @@ def test_a_replace_file_without_dates_in_its_name_covers_the_dates_of_its_rows(l
 
 
 def test_quantities_and_values_turn_negative_on_credit_notes(landing, semicolon):
-    landing.put("csv_semicolon/D002/dms_invoice_line_2026-03-01.csv", semicolon(("CRN", "7", 1, "01/03/2026", "1.200,5", "2,05")))
+    landing.put(
+        "csv_semicolon/D002/dms_invoice_line_2026-03-01.csv",
+        semicolon(("CRN", "7", 1, "01/03/2026", "1.200,5", "2,05")),
+    )
 
     landing.run()
 
     row = landing.rows().row(0, named=True)
-    assert (row["document_type"], row["qty"], row["value_net"]) == ("CREDIT_NOTE", Decimal("-1200.500"), Decimal("-2.0500"))
-    assert (row["business_date"], row["outlet_name"], row["unit"], row["cancelled"]) == (date(2026, 3, 1), "Café", "EA", False)
+    assert (row["document_type"], row["qty"], row["value_net"]) == (
+        "CREDIT_NOTE",
+        Decimal("-1200.500"),
+        Decimal("-2.0500"),
+    )
+    assert (row["business_date"], row["outlet_name"], row["unit"], row["cancelled"]) == (
+        date(2026, 3, 1),
+        "Café",
+        "EA",
+        False,
+    )
 
 
 def test_masters_are_committed_before_facts(landing, invoice):
@@ -146,7 +168,9 @@ def test_a_workbook_reads_like_the_text_file_with_the_same_content(landing, semi
 
     report = landing.run()
 
-    text, workbook = (landing.rows().filter(pl.col("_file").str.contains(kind)).drop("_file", "_pos") for kind in ("csv", "xlsx"))
+    text, workbook = (
+        landing.rows().filter(pl.col("_file").str.contains(kind)).drop("_file", "_pos") for kind in ("csv", "xlsx")
+    )
     assert report.total_lines == 1
     assert text.equals(workbook)
 
@@ -172,7 +196,9 @@ def test_an_unknown_unit_keeps_the_line_and_sets_a_flag(landing, invoice):
 
 def test_the_default_condition_of_stock_is_saleable_and_what_is_damaged_is_not(landing):
     header = "business_date,sender_sku_code,condition,closing_qty,unit\n"
-    landing.put("csv_generic/D001/dms_stock_2026-03-01.csv", header + "2026-03-01,S1,,5,EA\n2026-03-01,S1,Damaged,1,EA\n")
+    landing.put(
+        "csv_generic/D001/dms_stock_2026-03-01.csv", header + "2026-03-01,S1,,5,EA\n2026-03-01,S1,Damaged,1,EA\n"
+    )
 
     landing.run()
 
@@ -225,7 +251,10 @@ def test_the_same_content_has_the_same_address_in_another_home(landing, invoice,
 
 def test_the_snapshot_shows_what_a_build_needs(landing, invoice, semicolon, tmp_path):
     landing.put(f"{NAME}_2026-03-01.csv", invoice(("A", 1, "2026-03-01", "1", "1"), ("B", 1, "x", "1", "1")))
-    landing.put("csv_semicolon/D002/dms_invoice_line_2026-03-01_2026-03-31.csv", semicolon(("INV", "7", 1, "05/03/2026", "1", "2")))
+    landing.put(
+        "csv_semicolon/D002/dms_invoice_line_2026-03-01_2026-03-31.csv",
+        semicolon(("INV", "7", 1, "05/03/2026", "1", "2")),
+    )
     landing.run()
 
     snapshot = write_snapshot(landing.home, tmp_path / "out")
@@ -244,7 +273,9 @@ def test_the_snapshot_shows_what_a_build_needs(landing, invoice, semicolon, tmp_
         ("D001", 1, 1, True, 1),
         ("D002", 1, 0, False, 2),
     ]
-    assert table("rule").filter(pl.col("bit") == 0).filter(feed="dms_invoice_line")["rule"].to_list() == ["unknown_unit"]
+    assert table("rule").filter(pl.col("bit") == 0).filter(feed="dms_invoice_line")["rule"].to_list() == [
+        "unknown_unit"
+    ]
     assert table("empty/dms_invoice_line").schema == landing.rows().schema
     assert table("empty/_rejects").schema == landing.rejects().schema
     assert write_snapshot(landing.home, tmp_path / "out", through_seq=1).through_seq == 1
