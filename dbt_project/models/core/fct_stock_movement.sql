@@ -1,11 +1,13 @@
 {{ config(materialized='view') }}
 
 with movement as (
-    select * from {{ ref('int_sale_movement') }} where {{ is_live() }}
+    select * from {{ ref('int_sale_movement') }}
+    where {{ is_live() }}
     union all
     select * from {{ ref('int_receipt_movement') }}
     union all
-    select * from {{ ref('int_statement_movement') }} where {{ is_live() }}
+    select * from {{ ref('int_statement_movement') }}
+    where {{ is_live() }}
 ),
 
 activity as (select * from {{ ref('movement_activity') }})

@@ -1,0 +1,1 @@
+{{ sell_through_period_sql('month', 'month_start') }}

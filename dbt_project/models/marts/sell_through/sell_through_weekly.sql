@@ -1,0 +1,1 @@
+{{ sell_through_period_sql('week', 'week_start') }}
