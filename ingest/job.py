@@ -145,15 +145,15 @@ def replay(
 
 
 def landed(home: Path) -> list[LandedFile]:
-    """Files in landing/ that belong to a known profile and feed and are not yet committed."""
+    """Files in landing/, and seeds of the profiles used there, that belong to a known feed and are not yet committed."""
     job = _Job(home, _Filter(), None, ())
     waiting = []
     for group in job.groups():
         for item in group.items:
-            if isinstance(item, LandingFile):
-                sender = job.sender_of(item, group)
-                if job.log.latest(_sha256(item.read()), group.profile.id, sender, item.name) is None:
-                    waiting.append(LandedFile(group.profile.id, group.contract.feed, sender, item.name))
+            sender = job.sender_of(item, group)
+            data = item.data if isinstance(item, _SeedFile) else item.read()
+            if job.log.latest(_sha256(data), group.profile.id, sender, item.name) is None:
+                waiting.append(LandedFile(group.profile.id, group.contract.feed, sender, item.name))
     return waiting
 
 

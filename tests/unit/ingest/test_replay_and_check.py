@@ -1,0 +1,147 @@
+"""Reading again after a mend, exactly once; and the dry run of one file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import ingest
+from ingest.bronze import write_snapshot
+
+NAME = "csv_generic/D001/dms_invoice_line_2026-03-01.csv"
+
+
+def test_a_replay_without_a_change_commits_nothing(landing, invoice):
+    landing.put(NAME, invoice(("A", 1, "2026-03-01", "1", "1")))
+    landing.run()
+
+    report = ingest.replay(landing.home)
+
+    assert (report.files, report.already, report.commits) == (0, 1, ())
+
+
+def test_a_replay_commits_what_reads_differently_once(landing, invoice):
+    landing.put(NAME, invoice(("A", 1, "2026-03-01", "1", "1")))
+    landing.put(NAME.replace("D001", "D002"), invoice(("A", 1, "2026-03-01", "1", "1")))
+    landing.run()
+    landing.config("profiles/csv_generic.yaml", "overrides: [{sender: D001, set: {unit: CS}}]\n")
+
+    first, second = ingest.replay(landing.home), ingest.replay(landing.home)
+
+    assert (first.files, first.loaded, first.commits) == (1, 1, (2,))
+    assert second.commits == ()
+    assert landing.commits()[1]["replay"] is True
+    assert landing.rows().select("_sender", "unit").rows() == [("D001", "EA"), ("D002", "EA"), ("D001", "CS")]
+
+
+def test_a_changed_profile_that_reads_the_same_commits_nothing(landing, invoice):
+    landing.put(NAME, invoice(("A", 1, "2026-03-01", "1", "1")))
+    landing.run()
+    landing.config("profiles/csv_generic.yaml", "units: {EA: [EA, PC, STK]}\n")
+
+    assert ingest.replay(landing.home).commits == ()
+
+
+def test_a_rejected_file_is_not_tried_again_until_it_is_replayed_with_a_mended_profile(landing, invoice):
+    landing.put(NAME, invoice(("A", 1, "2026-03-01", "1", "1")).replace("qty", "menge"))
+    assert (landing.run().rejected_files, landing.run().already) == (1, 1)
+    landing.config("profiles/csv_generic.yaml", "feeds:\n  dms_invoice_line: {columns: {qty: menge}}\n")
+    assert landing.run().files == 0
+
+    report = ingest.replay(landing.home)
+
+    assert (report.loaded, report.exit_code) == (1, 0)
+    assert landing.run().already == 1
+
+
+def test_a_replay_leaves_new_files_to_ingest(landing, invoice):
+    landing.put(NAME, invoice(("A", 1, "2026-03-01", "1", "1")))
+
+    assert ingest.replay(landing.home).files == 0
+
+
+def test_the_arrival_of_a_replayed_file_stays_its_first_commit(landing, invoice, tmp_path):
+    import polars as pl
+
+    landing.put(NAME, invoice(("A", 1, "2026-03-01", "1", "1")))
+    landing.put("csv_generic/HQ/sku.csv", "sku_code,sku_name\nS1,Soap\n")
+    landing.run()
+    landing.config("profiles/csv_generic.yaml", "overrides: [{sender: D001, set: {unit: CS}}]\n")
+    ingest.replay(landing.home)
+
+    write_snapshot(landing.home, tmp_path)
+
+    files = pl.read_parquet(tmp_path / "file.parquet").filter(sender="D001").select("seq", "replay", "first_seq")
+    assert files.rows() == [(2, False, 2), (3, True, 2)]
+
+
+def test_a_check_tells_what_would_happen_and_commits_nothing(landing, invoice, tmp_path):
+    path = tmp_path / "D009" / "dms_invoice_line_2026-03-01.csv"
+    path.parent.mkdir()
+    path.write_text(
+        invoice(
+            ("A", 1, "2026-03-01", "1", "1"),
+            ("B", 1, "2026-03-01", "x", "1"),
+            ("C", 1, "2026-03-01", "1", "1"),
+            unit="ea",
+        )
+    )
+
+    report = ingest.check(landing.home, path, profile="csv_generic")
+
+    assert (report.feed, report.sender, report.exit_code) == ("dms_invoice_line", "D009", 1)
+    assert (report.records, report.loaded, report.rejected, report.blank, report.total_lines, report.left_out) == (
+        3,
+        2,
+        1,
+        0,
+        0,
+        0,
+    )
+    assert report.rules == {"type": 1}
+    assert report.rows.column_names[-1] == "_record"
+    assert report.rows["_record"].to_pylist() == [1, 3]
+    assert report.rejects.column_names == ["_record", "_line", "rule", "column", "value", "raw"]
+    assert report.rejects.to_pylist()[0]["raw"] == "INVOICE,B,1,2026-03-01,O1,S1,x,ea,1"
+    assert landing.commits() == []
+
+
+def test_a_check_takes_the_sender_from_the_landing_folder_and_obeys_the_option(landing, invoice):
+    path = landing.put(NAME, invoice(("A", 1, "2026-03-01", "1", "1")))
+
+    assert ingest.check(landing.home, path, profile="csv_generic").sender == "D001"
+    assert ingest.check(landing.home, path, profile="csv_generic", sender="D5").rows[
+        "distributor_code"
+    ].to_pylist() == ["D5"]
+
+
+def test_a_check_of_a_file_that_cannot_be_read_says_so(landing, tmp_path):
+    path = tmp_path / "sku.csv"
+    path.write_bytes(b"")
+
+    report = ingest.check(landing.home, path, profile="csv_generic")
+
+    assert (report.exit_code, report.rules, report.rejects.num_rows) == (1, {"empty_file": 1}, 1)
+
+
+def test_a_check_needs_a_known_profile_and_feed(landing, tmp_path):
+    path = tmp_path / "strange.csv"
+    path.write_text("a\n1\n")
+
+    with pytest.raises(ingest.UnknownProfile):
+        ingest.check(landing.home, path, profile="nothing")
+    with pytest.raises(ingest.UnknownFeed, match="state the feed"):
+        ingest.check(landing.home, path, profile="csv_generic")
+    assert ingest.check(landing.home, path, profile="csv_generic", feed="sku").rules == {"unknown_column": 1}
+
+
+def test_nothing_is_landed_once_all_is_committed(landing, invoice):
+    landing.put(NAME, invoice(("A", 1, "2026-03-01", "1", "1")))
+    landing.put("strange/D001/x.csv", "a\n")
+
+    assert ingest.landed(landing.home) == [
+        ingest.LandedFile(profile="csv_generic", feed="dms_invoice_line", sender="D001", file=str(Path(NAME)))
+    ]
+    landing.run()
+    assert ingest.landed(landing.home) == []
