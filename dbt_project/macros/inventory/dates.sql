@@ -17,6 +17,3 @@
 
 {# A time of day, UTC. #}
 {% macro at_hour(day, hour) -%}(cast({{ day }} as timestamp) + interval '1' hour * {{ hour }}){%- endmacro %}
-
-{# The date after which business dates are hidden: what the build counts as today. #}
-{% macro as_of_date() -%}(select max(as_of) from {{ ref('stg_build') }}){%- endmacro %}

@@ -255,22 +255,17 @@ computed_cell as ({{ reconciliation_cell_sql(
 {{ published_reconciliation_cell_sql('computed_cell') }}
 {%- endmacro %}
 
-
 {#-
-    The table macro reconciliation_cell_as_known(seq). Relations stand without the name of the database file, so that the macro works in the
-    published copy as well; its argument is not called seq, since columns bear that name.
+    The table macro reconciliation_cell_as_known(seq); its argument is not called seq, since columns bear that name.
 -#}
 {% macro create_reconciliation_cell_as_known() -%}
-    {%- if target.type == 'duckdb' -%}
-create or replace macro reporting.reconciliation_cell_as_known(known_seq) as table
-{{ reconciliation_cell_as_known_sql(
+{{ table_macro('reconciliation_cell_as_known', 'known_seq', reconciliation_cell_as_known_sql(
     sales='history.sale_line_version',
     receipts='history.receipt_line_version',
     declarations='history.stock_declaration_version',
     coverage='history.file_coverage',
     sku_cost='history.sku_cost',
-    as_of='(select max(as_of) from history.build_shown)',
+    as_of=shown_until('known_seq'),
     known_at='known_seq',
-) }}
-    {%- endif -%}
+)) }}
 {%- endmacro %}

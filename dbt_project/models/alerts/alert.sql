@@ -41,7 +41,7 @@ select
     cast(null as varchar) as outlet_code,
     cast(null as varchar) as territory_code,
     cast(candidate.first_seen as date) as first_seen,
-    cast({{ as_of_date() }} as date) as last_seen,
+    cast({{ shown_until() }} as date) as last_seen,
     cast(round(candidate.weight, 4) as double) as weight,
     cast(candidate.reason as varchar) as reason,
     cast(candidate.figures as varchar) as figures

@@ -16,7 +16,7 @@ matched_receipt as (
         line.seq_to is null
         and not line.is_tombstone
         and movement.exclusion is null
-        and movement.business_date <= {{ as_of_date() }}
+        and movement.business_date <= {{ shown_until() }}
         and exists (
             select 1
             from {{ ref('int_in_transit') }} as dispatched

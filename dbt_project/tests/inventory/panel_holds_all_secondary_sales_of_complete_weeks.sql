@@ -12,7 +12,7 @@ mart as (
         sku_code,
         sum(secondary_qty_base) as qty_base
     from {{ ref('sell_through_daily') }}
-    where {{ add_days(period_start('week', 'business_date'), 6) }} <= {{ as_of_date() }}
+    where {{ add_days(period_start('week', 'business_date'), 6) }} <= {{ shown_until() }}
     group by sku_code
 )
 

@@ -13,15 +13,15 @@ with stock as (
 slow as (
     select
         stock.*,
-        {{ days_between('idle_since', as_of_date()) }} as idle_days,
-        {{ days_between('idle_since', as_of_date()) }} >= {{ threshold('SLOW_MOVING', 'no_sale_days') }} as is_idle,
+        {{ days_between('idle_since', shown_until()) }} as idle_days,
+        {{ days_between('idle_since', shown_until()) }} >= {{ threshold('SLOW_MOVING', 'no_sale_days') }} as is_idle,
         saleable_qty_base - daily_rate * {{ threshold('SLOW_MOVING', 'target_cover_days') }} as excess_qty_base
     from stock
     where
-        {{ days_between('idle_since', as_of_date()) }} >= {{ threshold('SLOW_MOVING', 'no_sale_days') }}
+        {{ days_between('idle_since', shown_until()) }} >= {{ threshold('SLOW_MOVING', 'no_sale_days') }}
         or (
             cover_days > {{ threshold('SLOW_MOVING', 'cover_days') }}
-            and {{ days_between('first_stock_date', as_of_date()) }} >= 28
+            and {{ days_between('first_stock_date', shown_until()) }} >= 28
         )
 ),
 

@@ -1,7 +1,8 @@
 {{ config(materialized='view') }}
 
 with empty_cell as (
-    select * from {{ ref('int_stock_now') }} where saleable_qty_base <= 0 and is_level_sure
+    select * from {{ ref('int_stock_now') }}
+    where saleable_qty_base <= 0 and is_level_sure
 ),
 
 sold_before as (
@@ -36,8 +37,8 @@ expected as (
     from {{ ref('forecast_weekly') }}
     where
         level = 'SKU_DISTRIBUTOR'
-        and week_start > {{ add_days(as_of_date(), -7) }}
-        and week_start <= {{ add_days(as_of_date(), 28) }}
+        and week_start > {{ add_days(shown_until(), -7) }}
+        and week_start <= {{ add_days(shown_until(), 28) }}
     group by distributor_code, sku_code
 ),
 

@@ -1,16 +1,15 @@
 {{ config(materialized='view') }}
 
 with stock as (
-    select * from {{ ref('int_stock_now') }} where saleable_qty_base > 0
+    select * from {{ ref('int_stock_now') }}
+    where saleable_qty_base > 0
 ),
 
 lead_time as (
     select
         distributor_code,
         lead_time_days
-    from {{ ref('stg_distributor') }}
-    where valid_from <= {{ as_of_date() }}
-    qualify row_number() over (partition by distributor_code order by valid_from desc, seq desc, pos desc) = 1
+    from {{ ref('distributor') }}
 ),
 
 horizon as (
@@ -19,9 +18,9 @@ horizon as (
         cast(
             coalesce(lead_time.lead_time_days, {{ threshold('STOCK_OUT_PREDICTED', 'default_lead_time_days') }}) as integer
         ) as lead_time_days,
-        {{ add_days(as_of_date(), 1) }} as first_day,
+        {{ add_days(shown_until(), 1) }} as first_day,
         {{ add_days(
-            as_of_date(),
+            shown_until(),
             "(coalesce(lead_time.lead_time_days, " ~ threshold('STOCK_OUT_PREDICTED', 'default_lead_time_days')
             ~ ") + " ~ threshold('STOCK_OUT_PREDICTED', 'review_days') ~ ")"
         ) }} as last_day
@@ -69,14 +68,14 @@ arrival as (
         transit.in_transit_qty_base > 0
         and coalesce(
             transit.planned_delivery_date, {{ add_days('transit.business_date', 'horizon.lead_time_days') }}
-        ) between {{ add_days(as_of_date(), '-' ~ threshold('STOCK_OUT_PREDICTED', 'overdue_days')) }} and horizon.last_day
+        ) between {{ add_days(shown_until(), '-' ~ threshold('STOCK_OUT_PREDICTED', 'overdue_days')) }} and horizon.last_day
     group by horizon.distributor_code, horizon.sku_code
 ),
 
 judged as (
     select
         horizon.*,
-        {{ days_between(as_of_date(), 'horizon.last_day') }} as days,
+        {{ days_between(shown_until(), 'horizon.last_day') }} as days,
         demand.demand_qty_base,
         coalesce(arrival.arriving_qty_base, 0) as arriving_qty_base,
         horizon.saleable_qty_base + coalesce(arrival.arriving_qty_base, 0) as covered_qty_base
@@ -120,7 +119,7 @@ select
     below.first_seen,
     coalesce(short.short_qty_base * short.unit_value_net / nullif(short.mean_daily_value_net, 0), 0) as weight,
     'Stock of ' || short.sku_code || ' at ' || short.distributor_code || ' runs out about '
-    || cast({{ add_days(as_of_date(), 'short.covered_days') }} as varchar) || ': '
+    || cast({{ add_days(shown_until(), 'short.covered_days') }} as varchar) || ': '
     || {{ in_words('short.saleable_qty_base') }} || ' units in stock and '
     || {{ in_words('short.arriving_qty_base') }} || ' arriving in time against '
     || {{ in_words('short.demand_qty_base') }} || ' units expected in the next '
@@ -133,7 +132,7 @@ select
         ('demand_qty_base', 'round(short.demand_qty_base, 2)', 'number'),
         ('days', 'short.days', 'number'),
         ('lead_time_days', 'short.lead_time_days', 'number'),
-        ('runs_out_on', add_days(as_of_date(), 'short.covered_days'), 'text'),
+        ('runs_out_on', add_days(shown_until(), 'short.covered_days'), 'text'),
         ('short_value_net', 'round(short.short_qty_base * short.unit_value_net, 2)', 'number'),
     ]) }} as figures
 from short

@@ -5,15 +5,17 @@ with landed as (
         feed,
         sender,
         date_from,
-        least(date_to, {{ as_of_date() }}) as date_to,
+        least(date_to, {{ shown_until() }}) as date_to,
         names_day,
         status,
         arrived_at
     from {{ ref('stg_file') }}
-    where status in ('loaded', 'nil') and date_from is not null and date_from <= {{ as_of_date() }}
+    where status in ('loaded', 'nil') and date_from is not null and date_from <= {{ shown_until() }}
 ),
 
-owed_day as ({{ owed_day_sql('landed', as_of_date()) | indent(4) }}),
+owed_day as (
+    {{ owed_day_sql('landed', shown_until()) | indent(4) }}
+),
 
 covered_day as (
     select

@@ -9,13 +9,13 @@ with sale_week as (
         sum(secondary_qty_base) as qty_base,
         sum(secondary_gross_qty_base) + sum(secondary_return_qty_base) as moved_qty_base
     from {{ ref('sell_through_daily') }}
-    where business_date <= {{ as_of_date() }}
+    where business_date <= {{ shown_until() }}
     group by sku_code, distributor_code, territory_code, {{ period_start('week', 'business_date') }}
 ),
 
 complete_week as (
     select * from sale_week
-    where week_start <= {{ add_days(as_of_date(), -6) }}
+    where week_start <= {{ add_days(shown_until(), -6) }}
 ),
 
 series as (
@@ -30,7 +30,7 @@ series as (
 ),
 
 last_week as (
-    select {{ period_start('week', add_days(as_of_date(), -6)) }} as week_start
+    select {{ period_start('week', add_days(shown_until(), -6)) }} as week_start
 ),
 
 series_week as (
@@ -50,7 +50,7 @@ empty_spell as (
         sku_code,
         {{ period_start('week', 'level_date') }} as first_week,
         {{ period_start('week', add_days(
-            'coalesce(next_level_date, ' ~ add_days(as_of_date(), 1) ~ ')', -1
+            'coalesce(next_level_date, ' ~ add_days(shown_until(), 1) ~ ')', -1
         )) }} as last_week
     from {{ ref('int_stock_level') }}
     where saleable_qty_base <= 0

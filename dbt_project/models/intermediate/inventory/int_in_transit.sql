@@ -12,7 +12,7 @@ with dispatch as (
         planned_delivery_date,
         coalesce(qty_base, 0) + coalesce(free_qty_base, 0) as dispatched_qty_base
     from {{ ref('dispatch_line_version') }}
-    where {{ is_live() }} and not coalesce(cancelled, false) and business_date <= {{ as_of_date() }}
+    where {{ is_live() }} and not coalesce(cancelled, false) and business_date <= {{ shown_until() }}
 ),
 
 receipt as (
@@ -28,7 +28,7 @@ receipt as (
         on movement.line_key = line.line_key
     where
         movement.exclusion is null
-        and movement.business_date <= {{ as_of_date() }}
+        and movement.business_date <= {{ shown_until() }}
         and line.dispatch_no is not null
         and line.seq_to is null
         and not line.is_tombstone

@@ -9,7 +9,7 @@ with sale_day as (
         sum(secondary_qty_base) as net_qty_base,
         sum(secondary_value_net) as value_net
     from {{ ref('sell_through_daily') }}
-    where business_date <= {{ as_of_date() }}
+    where business_date <= {{ shown_until() }}
     group by distributor_code, sku_code, business_date
 )
 
@@ -19,13 +19,13 @@ select
     min(case when gross_qty_base > 0 then business_date end) as first_sale_date,
     max(case when gross_qty_base > 0 then business_date end) as last_sale_date,
     cast(
-        coalesce(sum(case when {{ days_between('business_date', as_of_date()) }} < 28 then net_qty_base end), 0) as bigint
+        coalesce(sum(case when {{ days_between('business_date', shown_until()) }} < 28 then net_qty_base end), 0) as bigint
     ) as qty_28d_base,
     cast(
-        coalesce(sum(case when {{ days_between('business_date', as_of_date()) }} < 56 then net_qty_base end), 0) as bigint
+        coalesce(sum(case when {{ days_between('business_date', shown_until()) }} < 56 then net_qty_base end), 0) as bigint
     ) as qty_56d_base,
     cast(
-        coalesce(sum(case when {{ days_between('business_date', as_of_date()) }} < 56 then value_net end), 0)
+        coalesce(sum(case when {{ days_between('business_date', shown_until()) }} < 56 then value_net end), 0)
         as decimal(18, 4)
     ) as value_56d_net,
     cast(sum(net_qty_base) as bigint) as qty_base,

@@ -9,7 +9,7 @@ with statement as (
         condition,
         case when count(*) = count(closing_qty_base) then sum(closing_qty_base) end as closing_qty_base
     from {{ ref('fct_stock_declaration') }}
-    where business_date <= {{ as_of_date() }}
+    where business_date <= {{ shown_until() }}
     group by business_date, distributor_code, sku_code, batch_no, condition
 ),
 
@@ -31,7 +31,7 @@ last_statement as (
 
 movement as (
     select * from {{ ref('int_stock_movement_daily') }}
-    where exclusion is null and business_date <= {{ as_of_date() }}
+    where exclusion is null and business_date <= {{ shown_until() }}
 ),
 
 rolled as (

@@ -7,7 +7,7 @@ with statement_day as (
         business_date,
         sum(closing_qty_base) as closing_qty_base
     from {{ ref('fct_stock_declaration') }}
-    where condition = 'SALEABLE' and sku_code <> 'UNKNOWN' and business_date <= {{ as_of_date() }}
+    where condition = 'SALEABLE' and sku_code <> 'UNKNOWN' and business_date <= {{ shown_until() }}
     group by distributor_code, sku_code, business_date
     having count(*) = count(closing_qty_base)
 ),
@@ -24,7 +24,7 @@ movement_day as (
         condition = 'SALEABLE'
         and sku_code <> 'UNKNOWN'
         and exclusion is null
-        and business_date <= {{ as_of_date() }}
+        and business_date <= {{ shown_until() }}
     group by distributor_code, sku_code, business_date
 ),
 

@@ -4,7 +4,10 @@ with sale_movement_daily as (select * from {{ ref('int_sale_movement_daily') }})
 
 receipt_movement as (select * from {{ ref('int_receipt_movement') }}),
 
-statement_movement as (select * from {{ ref('int_statement_movement') }} where {{ is_live() }}),
+statement_movement as (
+    select * from {{ ref('int_statement_movement') }}
+    where {{ is_live() }}
+),
 
 document_movement as (
     select

@@ -5,5 +5,5 @@
     )
 }}
 
--- depends_on: {{ ref('build_shown') }}
+-- depends_on: {{ ref('publication') }}
 {{ published_reconciliation_cell_sql(ref('int_reconciliation_cell')) }}

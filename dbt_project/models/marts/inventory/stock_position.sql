@@ -36,7 +36,7 @@ cell as (
 )
 
 select
-    cast({{ as_of_date() }} as date) as as_of_date,
+    cast({{ shown_until() }} as date) as as_of_date,
     cell.distributor_code,
     cell.sku_code,
     cell.batch_no,

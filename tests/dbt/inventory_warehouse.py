@@ -1,0 +1,84 @@
+"""A data home for the inventory tests: files land, are taken in, and dbt builds the models under test."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+import ingest
+
+PROJECT = Path(__file__).resolve().parents[2] / "dbt_project"
+
+
+@dataclass(frozen=True)
+class Warehouse:
+    """One home and what dbt makes of it."""
+
+    home: Path
+
+    def land(self, sender: str, name: str, rows: Sequence[Mapping[str, Any]], columns: Iterable[str] = ()) -> None:
+        """Write a csv_generic file; without rows it is a header of the given columns."""
+        path = self.home / "landing" / "csv_generic" / sender / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        names = list(dict.fromkeys([*columns, *(column for row in rows for column in row)]))
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, names)
+            writer.writeheader()
+            writer.writerows(rows)
+
+    def take_in(self, as_of: dt.date) -> ingest.IngestReport:
+        """Ingest what has landed and lay out the snapshot of a build."""
+        report = ingest.run(self.home)
+        snapshot = ingest.write_snapshot(self.home, self.snapshot_dir)
+        self.pin(snapshot.through_seq, as_of)
+        return report
+
+    def pin(self, through_seq: int, as_of: dt.date) -> None:
+        """State what the build shows."""
+        table = pa.table({"through_seq": pa.array([through_seq], pa.int64()), "as_of": pa.array([as_of], pa.date32())})
+        pq.write_table(table, self.snapshot_dir / "build.parquet")
+
+    @property
+    def snapshot_dir(self) -> Path:
+        """Where dbt looks for what a build sees."""
+        return self.home / "state" / "snapshot"
+
+    def dbt(self, command: str, *words: str) -> None:
+        """Run dbt in a process of its own; its last words are the message when it fails."""
+        env = dict(os.environ) | {"SELLTHROUGH_HOME": str(self.home), "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"}
+        target = self.home / "state" / "dbt"
+        done = subprocess.run(
+            [
+                *(sys.executable, "-m", "dbt.cli.main", "--quiet", "--no-use-colors", command, *words),
+                *("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)),
+                *("--target-path", str(target), "--log-path", str(target / "logs")),
+                *("--vars", f"{{snapshot_dir: '{self.snapshot_dir}'}}"),
+            ],
+            env=env,
+            cwd=self.home,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
+
+    def build(self, *models: str, full: bool = False) -> None:
+        """Build models and what they need, and run the data tests that these suffice for."""
+        words = ["--select", *models, "--exclude", "resource_type:unit_test", "--indirect-selection", "buildable"]
+        self.dbt("build", *words, *(["--full-refresh"] if full else []))
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """What the warehouse answers."""
+        with duckdb.connect(str(self.home / "warehouse.duckdb"), read_only=True) as con:
+            return con.execute(sql).fetchall()
