@@ -41,8 +41,11 @@ def run(settings: Settings, as_of: date | None = None, progress: ProgressFor = l
         progress: gives the progress function of a stage.
     """
     import ingest
+    from ingest import quality
 
     taken = ingest.run(settings.home, as_of=as_of or settings.as_of, progress=progress("ingest"))
+    if needs_quality(settings):
+        quality.run(settings.home, progress=progress("quality"))
     done: dict[str, dict[str, Any] | None] = dict.fromkeys(("build", "forecast", "alert", "publish"))
     if needs_build(settings, as_of):
         done["build"] = warehouse.build(settings, as_of=as_of, progress=progress("build")).as_log()
@@ -94,6 +97,11 @@ def needs_build(settings: Settings, as_of: date | None = None) -> bool:
         or marts.get("code") != warehouse.code_digest(settings)
         or marts.get("seeds") != warehouse.seeds_digest(settings)
     )
+
+
+def needs_quality(settings: Settings) -> bool:
+    """Whether something was committed since the expectations were evaluated."""
+    return last_seq(settings) != read_json(settings.bronze / "_quality" / "current.json").get("through_seq", 0)
 
 
 def needs_forecast(settings: Settings) -> bool:

@@ -36,6 +36,7 @@ def environment(settings: Settings, port: int = 8080, airflow_home: Path | None 
         AIRFLOW__API__PORT=str(port),
         AIRFLOW__API__BASE_URL=f"http://127.0.0.1:{port}",
         AIRFLOW__API__WORKERS="1",
+        AIRFLOW__API_AUTH__JWT_SECRET=_made_once(home / "secrets.json", "jwt", 64),
         AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT="60",
         AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=f"sqlite:///{home / 'airflow.db'}",
         AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_SERVER_HOST="127.0.0.1",
@@ -47,12 +48,19 @@ def environment(settings: Settings, port: int = 8080, airflow_home: Path | None 
 def login(settings: Settings) -> tuple[str, str]:
     """The user and the password of the built-in Airflow, made on first use."""
     path = settings.airflow_home / "simple_auth_manager_passwords.json.generated"
+    return "admin", _made_once(path, "admin", 12)
+
+
+def _made_once(path: Path, name: str, length: int) -> str:
+    """A secret of this home, made on first use and readable by its owner only."""
     known = read_json(path)
-    if "admin" not in known:
-        known = {**known, "admin": secrets.token_urlsafe(12)}
+    if name not in known:
+        known = {**known, name: secrets.token_urlsafe(length)}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
         write_json(path, known)
         path.chmod(0o600)
-    return "admin", str(known["admin"])
+    return str(known[name])
 
 
 def prepare(settings: Settings, port: int = 8080) -> dict[str, str]:

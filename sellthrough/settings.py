@@ -6,6 +6,7 @@ Each setting is an environment variable `SELLTHROUGH_<NAME>`; the command line's
 from __future__ import annotations
 
 import os
+import sys
 from datetime import date
 from pathlib import Path
 
@@ -104,8 +105,9 @@ class Settings(BaseSettings):
         return self.state / "airflow"
 
     def subprocess_environment(self, **more: str) -> dict[str, str]:
-        """The environment of a process that we start: ours, the home made absolute, telemetry off."""
-        return {**os.environ, **NO_TELEMETRY, "SELLTHROUGH_HOME": str(self.home), **more}
+        """The environment of a process that we start: ours, our own commands first, the home made absolute, telemetry off."""
+        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+        return {**os.environ, **NO_TELEMETRY, "PATH": path, "SELLTHROUGH_HOME": str(self.home), **more}
 
 
 def switch_telemetry_off() -> None:

@@ -187,7 +187,7 @@ def _write_state_files(settings: Settings) -> None:
     quality = read_json(settings.bronze / "_quality" / "current.json")
     rows = [(kind, str(settings.forecast / forecast[kind])) for kind in ("forecast", "accuracy") if forecast.get(kind)]
     if quality.get("path"):
-        rows.append(("quality", str(settings.bronze / quality["path"])))
+        rows.append(("quality", str(settings.bronze / "_quality" / quality["path"])))
     path = settings.snapshot / "forecast.parquet"
     temporary = beside(path)
     with duckdb.connect() as con:
@@ -306,7 +306,7 @@ def _follow(line: str, said: list[str], progress: Progress | None) -> None:
         said.append(str(info.get("msg", "")).strip())
     if progress and info.get("name") in ("LogModelResult", "LogTestResult", "LogSeedResult", "LogNodeResult"):
         name = data.get("node_info", {}).get("node_name") or data.get("name", "")
-        progress(int(data.get("index", 0)), int(data.get("total", 0)) or 1, str(name))
+        progress(int(data.get("index", 0)), int(data.get("total") or data.get("num_models") or 1), str(name))
 
 
 def _write_run_log(
