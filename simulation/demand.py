@@ -124,6 +124,7 @@ def _rates(network: Network) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.in
     rng = network.sizes.rng(10)
     n, s = network.sizes.outlets, network.sizes.skus
     ranged = rng.random((n, s)) < np.array(CLASS_RANGE)[network.outlet_class][:, None]
+    ranged[~ranged.any(axis=1)] = True
     activity = np.array(CLASS_ACTIVITY)[network.outlet_class] * rng.gamma(6.0, 1 / 6.0, n)
     taste = rng.gamma(1.3, 1 / 1.3, (n, s))
     weekly = ranged * activity[:, None] * network.sku_popularity[None, :] * taste

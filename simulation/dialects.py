@@ -202,16 +202,18 @@ def write(file: SenderFile, folder: Path, company: str = COMPANY) -> Path:
     elif file.profile == XLSX:
         _write_workbook(file, path, company)
     else:
-        path.write_bytes(_delimited(file))
+        _write_delimited(file, path)
     os.utime(path, (file.arrived_at.timestamp(), file.arrived_at.timestamp()))
     return path
 
 
-def _delimited(file: SenderFile) -> bytes:
+def _write_delimited(file: SenderFile, path: Path) -> None:
     frame = file.rows.select(c.value.alias(c.header) for c in columns(file.profile, file.feed))
     if file.profile == CSV:
-        return frame.write_csv().encode()
-    return frame.write_csv(separator=";", decimal_comma=True, date_format=DAY_FORMAT).encode("cp1252")
+        frame.write_csv(path)
+    else:
+        text = frame.write_csv(separator=";", decimal_comma=True, date_format=DAY_FORMAT)
+        path.write_bytes(text.encode("cp1252"))
 
 
 def _write_master(rows: pl.DataFrame, path: Path) -> None:

@@ -292,7 +292,7 @@ def _distributors(sizes: Sizes, tree: dict[str, Any]) -> dict[str, Any]:
     weight = np.sort(np.exp(rng.normal(0, 0.55, n)))[::-1]
     weight = np.maximum(weight / weight.sum(), 0.25 / n)
     small = max(1, round(n * 0.075)) if n >= 3 else 0
-    weight = np.r_[weight[: n - small][rng.permutation(n - small)], weight[n - small :] * 0.45]
+    weight = np.r_[weight[: n - small][rng.permutation(n - small)], weight[n - small :] * 0.3]
     profile = [SEMICOLON if i % 5 in (1, 3) else CSV for i in range(n - small)] + [XLSX] * small
     weight /= weight.sum()
     territory = np.arange(n) % len(tree["codes"])

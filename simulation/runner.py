@@ -77,15 +77,14 @@ def run(
     flows = flow.run(members, process, progress)
     papers = documents.build(members, process, flows)
     files = landing.plan(members, papers)
-    tables = truth.tables(members, process, flows, papers)
-    planted = plant(members, files, tables["reconciliation_cell"], asked)
+    planted = plant(members, files, truth.reconciliation_cells(papers), asked)
     files = planted.files
     for i, file in enumerate(files):
         dialects.write(file, out / "withheld" / "landing" if file.withheld else out / "landing")
         if progress and (i % 200 == 199 or i + 1 == len(files)):
             progress(i + 1, len(files), "files written")
     mending.write_overrides(out / "mend" / "config" / "profiles", planted.mends)
-    truth.write(out / "truth", tables)
+    truth.write(out / "truth", truth.tables(members, process, flows, papers))
     planted.effects.write_csv(out / "truth" / "effects.csv")
     mending.table(planted.mends).write_csv(out / "truth" / "mend.csv")
     return SimulationReport(

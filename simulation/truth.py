@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -36,30 +37,29 @@ def value(cents: str) -> pl.Expr:
     return (pl.col(cents).cast(pl.Decimal(18, 4)) / pl.lit(100).cast(pl.Decimal(18, 0))).cast(MONEY)
 
 
-def tables(network: Network, demand: Demand, flow: Flow, documents: Documents) -> dict[str, pl.DataFrame]:
-    """All truth tables by name."""
+def tables(network: Network, demand: Demand, flow: Flow, documents: Documents) -> Iterator[tuple[str, pl.DataFrame]]:
+    """All truth tables by name, one at a time: together they are larger than the network."""
     lines = sale_lines(documents)
-    return {
-        "secondary_sale_line": lines,
-        "sell_through_daily": sell_through_daily(documents),
-        "stock_daily": stock_daily(network, flow, documents),
-        "reconciliation_cell": reconciliation_cells(network, flow, documents),
-        "dispatch": _dispatches(documents),
-        "receipt": _receipts(documents),
-        "pos": _pos(documents),
-        "stock_out": stock_outs(network, flow),
-        "promotion": _promotions(network, demand),
-        "demand_event": _events(network, demand),
-        "demand": _demand(network, flow),
-        "demand_class": classify(lines, ["outlet_code", "sku_code"], "business_date", "qty_base"),
-        "network_conservation": conservation(network, flow),
-    }
+    yield "secondary_sale_line", lines
+    yield "demand_class", classify(lines, ["outlet_code", "sku_code"], "business_date", "qty_base")
+    del lines
+    yield "sell_through_daily", sell_through_daily(documents)
+    yield "stock_daily", stock_daily(network, flow, documents)
+    yield "reconciliation_cell", reconciliation_cells(documents)
+    yield "dispatch", _dispatches(documents)
+    yield "receipt", _receipts(documents)
+    yield "pos", _pos(documents)
+    yield "stock_out", stock_outs(network, flow)
+    yield "promotion", _promotions(network, demand)
+    yield "demand_event", _events(network, demand)
+    yield "demand", _demand(network, flow)
+    yield "network_conservation", conservation(network, flow)
 
 
-def write(folder: Path, truth: dict[str, pl.DataFrame]) -> None:
+def write(folder: Path, truth: Iterable[tuple[str, pl.DataFrame]]) -> None:
     """Write the truth tables, one Parquet file each."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, frame in truth.items():
+    for name, frame in truth:
         frame.write_parquet(folder / f"{name}.parquet", compression="zstd", compression_level=1)
 
 
@@ -98,14 +98,16 @@ def secondary_daily(invoice: pl.DataFrame) -> pl.DataFrame:
     """Secondary measures per day, SKU, distributor and territory; value still in cents (`net_cents`)."""
     return (
         invoice.filter(~pl.col("cancelled"))
-        .group_by(DAY_KEY)
+        .group_by("day", "sku", "distributor", "territory")
         .agg(
+            pl.col(DAY_KEY).first(),
             secondary_gross_qty_base=pl.col("qty_base").filter(pl.col("sign") > 0).sum(),
             secondary_return_qty_base=-pl.col("qty_base").filter(pl.col("sign") < 0).sum(),
             secondary_free_qty_base=pl.col("free_base").sum(),
             secondary_qty_base=pl.col("qty_base").sum(),
             net_cents=(pl.col("net") * pl.col("sign")).sum(),
         )
+        .drop("day", "sku", "distributor", "territory")
     )
 
 
@@ -196,7 +198,7 @@ def movements(documents: Documents) -> pl.DataFrame:
     return pl.concat([sale_movements(documents.invoice), received, stated])
 
 
-def reconciliation_cells(network: Network, flow: Flow, documents: Documents) -> pl.DataFrame:
+def reconciliation_cells(documents: Documents) -> pl.DataFrame:
     """Roll-forward of every month and cell; the variance is the miscount and nothing else."""
     month = pl.col("business_date").dt.truncate("1mo").alias("month_start")
     cell = ["month_start", "distributor_code", "sku_code", "condition"]
