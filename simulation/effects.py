@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from simulation import truth
+from simulation.defect_file import FILE_AGAIN, INVOICE_CORRECTED, INVOICE_MOVED, LINE_DELETED
 from simulation.network import Network
 
 KEYS = (
@@ -32,7 +33,10 @@ SCHEMA: dict[str, type[pl.DataType]] = {
     **{key: pl.Date if key in ("business_date", "month_start") else pl.String for key in KEYS},
     "delta": pl.String,
     "value": pl.String,
+    "lasting": pl.String,
 }
+LASTING_CLASSES = (FILE_AGAIN, INVOICE_CORRECTED, INVOICE_MOVED, LINE_DELETED)
+"""What these change (counts of rows, stock as fed) is the record of what was sent, and stays."""
 SECONDARY = (
     "secondary_gross_qty_base",
     "secondary_return_qty_base",
@@ -46,7 +50,8 @@ Effect = dict[str, Any]
 
 def frame(effects: Iterable[Effect]) -> pl.DataFrame:
     """All effects as the table truth/effects.csv."""
-    return pl.DataFrame([{c: e.get(c) for c in SCHEMA} for e in effects], schema=SCHEMA)
+    rows = [{**e, "lasting": "true" if e["class"] in LASTING_CLASSES else "false"} for e in effects]
+    return pl.DataFrame([{c: row.get(c) for c in SCHEMA} for row in rows], schema=SCHEMA)
 
 
 def sell_through(true: pl.DataFrame, fed: pl.DataFrame) -> list[Effect]:

@@ -56,6 +56,9 @@ def test_all_default_defects_together_change_what_the_effects_say_and_nothing_af
     assert value == 0
     assert units == _sum(cases, "sell_through_daily", "secondary_qty_base")
     assert set(effects["class"]) == set(defect_file.CLASSES)
+    lasting = effects.filter(pl.col("lasting") == "true")
+    assert set(lasting["class"]) == {"file_again", "invoice_corrected", "invoice_moved", "line_deleted"}
+    assert "sell_through_daily" not in set(lasting["table"])
     assert landed.report.defects == 10
     assert landed.report.withheld_files == 2
 
