@@ -73,10 +73,15 @@ class Warehouse:
         )
         assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
 
-    def build(self, *models: str, full: bool = False) -> None:
-        """Build models and what they need, and run the data tests that these suffice for."""
-        words = ["--select", *models, "--exclude", "resource_type:unit_test", "--indirect-selection", "buildable"]
-        self.dbt("build", *words, *(["--full-refresh"] if full else []))
+    def build(self, *words: str) -> None:
+        """Build the models that are named, and run the data tests that these suffice for."""
+        self.dbt(
+            "build", "--exclude", "resource_type:unit_test", "--indirect-selection", "buildable", "--select", *words
+        )
+
+    def refresh(self, *words: str) -> None:
+        """Build the models that are named, without tests."""
+        self.dbt("build", "--exclude", "resource_type:unit_test", "resource_type:test", "--select", *words)
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """What the warehouse answers."""

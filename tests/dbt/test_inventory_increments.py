@@ -135,7 +135,7 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> tuple[Warehouse, dict[i
     for step in STEPS:
         step(bronze)
         bronze.snapshot(as_of=AS_OF)
-        warehouse.build(*MODELS)
+        warehouse.refresh(*MODELS)
         published[len(bronze.commits)] = warehouse.rows("select * from reporting.reconciliation_cell order by all")
     return warehouse, published, {table: warehouse.rows(f"select * from {table} order by all") for table in TABLES}
 
@@ -166,7 +166,7 @@ def test_the_emptied_day_the_double_booking_and_the_restated_close_are_told(hist
 def test_a_full_build_gives_the_same_tables_as_the_increments(history: Any) -> None:
     warehouse, _, incremental = history
 
-    warehouse.build(*MODELS, full=True)
+    warehouse.build(*MODELS, "--full-refresh")
 
     for table, rows in incremental.items():
         assert warehouse.rows(f"select * from {table} order by all") == rows, table

@@ -90,7 +90,7 @@ short as (
     select
         judged.*,
         demand_qty_base - covered_qty_base as short_qty_base,
-        cast(floor(covered_qty_base * days / demand_qty_base) as integer) as covered_days
+        cast(ceil(covered_qty_base * days / demand_qty_base) as integer) as covered_days
     from judged
     where
         demand_qty_base >= {{ threshold('STOCK_OUT_PREDICTED', 'min_demand') }}
