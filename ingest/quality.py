@@ -27,7 +27,7 @@ RESULT = {
     "suite": pl.String,
     "feed": pl.String,
     "expectation": pl.String,
-    "column": pl.String,
+    "column_name": pl.String,
     "severity": pl.String,
     "success": pl.Boolean,
     "unexpected": pl.Int64,
@@ -106,7 +106,7 @@ def run(
             [f"{row['feed']} {row['expectation']}: {row['raised']}" for row in raised.iter_rows(named=True)]
         )
     failed = tuple(
-        f"{row['feed']} {row['expectation']} {row['column'] or ''}: {row['unexpected']} of {row['evaluated']}"
+        f"{row['feed']} {row['expectation']} {row['column_name'] or ''}: {row['unexpected']} of {row['evaluated']}"
         for row in table.filter(~pl.col("success")).iter_rows(named=True)
     )
     return QualityReport(len(suites), table.height, failed, path, through)

@@ -4,7 +4,7 @@
     ('suite', 'varchar'),
     ('feed', 'varchar'),
     ('expectation', 'varchar'),
-    ('"column"', 'varchar'),
+    ('column_name', 'varchar'),
     ('success', 'boolean'),
     ('unexpected', 'bigint'),
     ('evaluated', 'bigint'),
