@@ -8,6 +8,7 @@ select
     dms_platform,
     lead_time_days,
     transit_days,
-    norm_days
+    norm_days,
+    is_listed
 from {{ ref('dim_distributor') }}
 where is_current

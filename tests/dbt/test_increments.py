@@ -1,0 +1,101 @@
+"""Increments against full builds, and what was known against what had been published, on random histories and with real dbt."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import pytest
+from bronze_factory import BronzeFactory
+from random_history import KINDS, History
+from warehouse_process import Warehouse, differing_rows, query
+
+LOADS = 30
+AS_KNOWN = ("secondary_sale_line", "sell_through_daily", "reconciliation_cell")
+VERSIONS = ("sale_line", "dispatch_line", "receipt_line", "stock_declaration", "pos_sale")
+
+
+@pytest.fixture(scope="module", params=[11], ids=lambda seed: f"seed {seed}")
+def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, History, list[int]]:
+    """A random history, built load by load in one home and, at some points, wholly in another."""
+    home, anew = tmp_path_factory.mktemp("increments"), tmp_path_factory.mktemp("anew")
+    history = History(BronzeFactory(home), request.param)
+    (anew / "state").mkdir()
+    (anew / "state" / "snapshot").symlink_to(home / "state" / "snapshot")
+    seqs = []
+    with Warehouse(home) as increments, Warehouse(anew) as full:
+        for load in range(LOADS):
+            seqs.append(history.load(load))
+            history.bronze.snapshot()
+            increments.build(str(seqs[-1]), tests=load == LOADS - 1)
+            if load % 10 == 9:
+                full.build(str(seqs[-1]), full=True)
+    return home, anew, history, seqs
+
+
+@pytest.mark.timeout(900)
+def test_incremental_and_full_builds_give_the_same_public_tables(built: tuple[Path, Path, History, list[int]]) -> None:
+    home, anew, _, _ = built
+    connection = duckdb.connect()
+    compared = 0
+    for folder in sorted((anew / "kept").iterdir()):
+        for table in sorted(folder.iterdir()):
+            compared += 1
+            assert differing_rows(f"'{home / 'kept' / folder.name / table.name}'", f"'{table}'", connection) == 0, table.name
+    assert compared > 30
+
+
+def test_incremental_and_full_builds_give_the_same_versions(built: tuple[Path, Path, History, list[int]]) -> None:
+    home, anew, _, _ = built
+    connection = duckdb.connect()
+    for name, place in (("increments", home), ("anew", anew)):
+        connection.execute(f"attach '{place / 'warehouse.duckdb'}' as {name} (read_only)")
+    for feed in VERSIONS:
+        assert differing_rows(f"increments.history.{feed}_version", f"anew.history.{feed}_version", connection) == 0, feed
+
+
+@pytest.mark.parametrize("table", AS_KNOWN)
+def test_as_known_on_an_earlier_commit_is_what_had_been_published_then(
+    built: tuple[Path, Path, History, list[int]], table: str
+) -> None:
+    home, _, _, seqs = built
+    with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as connection:
+        for seq in seqs:
+            published = f"'{home / 'kept' / str(seq) / table}.parquet'"
+            assert differing_rows(f"reporting.{table}_as_known({seq})", published, connection) == 0, seq
+
+
+def test_the_lines_known_at_the_end_are_those_of_a_plain_fold(built: tuple[Path, Path, History, list[int]]) -> None:
+    home, _, history, _ = built
+    expected = sorted(
+        (row["distributor_code"], row["document_type"], row["document_no"], row["business_date"], row["qty"], row["cancelled"])
+        for key, row in history.reference.rows.items()
+        if key[0] == "dms_invoice_line"
+    )
+    found = query(
+        home,
+        "select distributor_code, document_type, document_no, business_date, qty::int, cancelled from history.sale_line_version "
+        "where seq_to is null and not is_tombstone order by all",
+    )
+    assert found == expected
+    for kind in KINDS:
+        lines = sum(1 for key in history.reference.rows if key[0] == kind.feed)
+        table = {"dms_invoice_line": "sale_line", "erp_dispatch_line": "dispatch_line", "goods_receipt": "receipt_line",
+                 "dms_stock": "stock_declaration", "pos_sale": "pos_sale"}[kind.feed]  # fmt: skip
+        assert query(
+            home, f"select count(*) from history.{table}_version where seq_to is null and not is_tombstone"
+        ) == [(lines,)], kind.feed
+
+
+def test_every_loaded_row_has_one_outcome(built: tuple[Path, Path, History, list[int]]) -> None:
+    home, _, _, _ = built
+    assert query(
+        home,
+        "select * from reporting.row_conservation where loaded <> current_versions + superseded + duplicates + deleted",
+    ) == []  # fmt: skip
+
+
+def test_the_history_holds_every_kind_of_change(built: tuple[Path, Path, History, list[int]]) -> None:
+    home, _, _, _ = built
+    causes = {cause for (cause,) in query(home, "select distinct cause from history.sale_line_version")}
+    assert causes >= {"first", "late", "edited", "cancelled", "deleted", "remapped", "duplicated", "repeated", "stale"}
