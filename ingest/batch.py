@@ -133,7 +133,6 @@ def read_batch(
     reading: Reading,
     contract: Contract,
     geographies: Mapping[str, Geography] | None = None,
-    progress: Callable[[str], None] | None = None,
 ) -> Batch:
     """Read files of one profile and feed.
 
@@ -148,12 +147,11 @@ def read_batch(
             refused[source.name] = outcome
         else:
             opened.append(outcome)
-        if progress is not None:
-            progress(source.name)
     groups: dict[tuple[str, ...], list[_Opened]] = {}
     for item in opened:
         groups.setdefault(item.framed.header, []).append(item)
     parts = [_judge(group, reading, contract, geographies or {}) for group in groups.values()]
+    refused |= _without_records(opened, parts, reading)
     return _gather(sources, parts, refused, reading, contract)
 
 
@@ -189,12 +187,24 @@ def _open(
             layout = layouts[framed.header] = lay_out(framed.header, reading, contract)
         except FileUnreadable as refusal:
             return _counted(refusal, framed, reading)
-    if framed.entries == 0 and covered_dates(source, reading.period) == (None, None):
-        return FileUnreadable(
-            "empty_file",
-            "has a header and no records, and names no day for which there was nothing; ask the sender for it again",
-        )
     return _Opened(source, framed, layout)
+
+
+def _without_records(opened: Sequence[_Opened], parts: Sequence[_Part], reading: Reading) -> dict[str, FileUnreadable]:
+    """Files without a record that name no day for which there was nothing."""
+    refused = {}
+    counts = {name: values for part in parts for name, values in part.counts.items()}
+    for item in opened:
+        blank, total_lines, _ = counts.get(item.source.name, (0, 0, 0))
+        has_records = item.framed.entries > blank + total_lines
+        if not has_records and covered_dates(item.source, reading.period) == (None, None):
+            refused[item.source.name] = FileUnreadable(
+                "empty_file",
+                "has a header and no records, and names no day for which there was nothing; ask the sender for it again",
+                blank=blank,
+                total_lines=total_lines,
+            )
+    return refused
 
 
 def _counted(refusal: FileUnreadable, framed: Framed, reading: Reading) -> FileUnreadable:

@@ -24,7 +24,8 @@ from obstore.store import LocalStore
 
 from ingest.batch import Batch, FileResult
 from ingest.contracts import FRAMING_RULES, REJECTS, Contract, load_contracts
-from ingest.errors import CommitLogBroken
+from ingest.errors import CommitLogBroken, IngestError
+from ingest.profiles import Catalogue
 
 Identity = tuple[str, ...]
 """What makes a file the same file: sha256, profile, sender; and the name of a file from which nothing was loaded, since
@@ -119,7 +120,7 @@ def write_snapshot(home: Path, out_dir: Path, through_seq: int | None = None) ->
     """Write the Parquet tables that tell dbt what a build sees.
 
     Args:
-        out_dir: receives commit, file, scope, path and rule.parquet, and empty/<feed>.parquet.
+        out_dir: receives commit, file, scope, path, rule and cut_off.parquet, and empty/<feed>.parquet.
         through_seq: the last commit to be seen; default the last one there is.
     """
     contracts = list(load_contracts(home).values())
@@ -146,6 +147,7 @@ def write_snapshot(home: Path, out_dir: Path, through_seq: int | None = None) ->
         ),
         "path": pl.DataFrame(list(_live_paths(home, commits)), schema=_PATH, orient="row"),
         "rule": pl.DataFrame(list(_rule_rows(contracts)), schema=_RULE, orient="row"),
+        "cut_off": pl.DataFrame(list(_cut_offs(home, log)), schema=_CUT_OFF, orient="row"),
     }
     for contract in contracts:
         tables[f"empty/{contract.feed}"] = pl.DataFrame(schema=contract.schema)
@@ -171,18 +173,22 @@ def sweep(home: Path, older_than: timedelta = _ABANDONED) -> list[str]:
     if not bronze.is_dir():
         return []
     limit = datetime.now(UTC) - older_than
+    log = CommitLog(home)
+    named = _named(log.commits)
     removed = []
     for feed in sorted(path for path in bronze.iterdir() if path.is_dir() and not path.name.startswith("_")):
         for folder in sorted(feed.iterdir()):
-            if _modified(folder) > limit or f"{feed.name}/{folder.name}" in _named(CommitLog(home)):
+            own = f"{feed.name}/{folder.name}"
+            if own in named or _modified(folder) > limit:
                 continue
             trash = feed / f".trash-{uuid.uuid4().hex}"
             folder.rename(trash)
-            if _modified(trash) > limit or f"{feed.name}/{folder.name}" in _named(CommitLog(home)):
+            log.refresh()
+            if _modified(trash) > limit or own in _named(log.commits):
                 trash.rename(folder)
                 continue
             shutil.rmtree(trash)
-            removed.append(f"{feed.name}/{folder.name}")
+            removed.append(own)
     for path in (bronze / "_commits").glob("*"):
         if not _COMMIT_NAME.fullmatch(path.name) and _modified(path) <= limit:
             path.unlink()
@@ -362,6 +368,20 @@ _SCOPE: Schema = {"seq": pl.Int64, "feed": pl.String, "sender": pl.String, "date
 _PATH: Schema = {"feed": pl.String, "kind": pl.String, "seq": pl.Int64, "path": pl.String}
 _RULE: Schema = {"feed": pl.String, "rule": pl.String, "severity": pl.String, "bit": pl.Int64, "description": pl.String}
 
+_CUT_OFF: Schema = {"profile": pl.String, "feed": pl.String, "days": pl.Int64, "at": pl.String, "zone": pl.String}
+
+
+def _cut_offs(home: Path, log: CommitLog) -> Iterator[tuple[str, str, int, str, str]]:
+    """By when a day's file is due, per profile and feed that has sent something."""
+    catalogue = Catalogue(home, load_contracts(home))
+    for profile_id, feed in sorted({(commit["profile"], commit["feed"]) for commit in log.commits}):
+        try:
+            reading = catalogue.profile(profile_id).feeds.get(feed)
+        except IngestError:
+            continue
+        if reading is not None:
+            yield profile_id, feed, reading.cut_off.days, reading.cut_off.at.strftime("%H:%M"), reading.cut_off.zone
+
 
 def _file_table(commits: Sequence[dict[str, Any]]) -> pl.DataFrame:
     first: dict[Identity, int] = {}
@@ -417,13 +437,9 @@ def _replace_parquet(table: pl.DataFrame, path: Path) -> None:
     temporary.replace(path)
 
 
-def _named(log: CommitLog) -> set[str]:
-    return {
-        str(Path(commit[kind]).parent.as_posix())
-        for commit in log.commits
-        for kind in ("rows", "rejects")
-        if commit[kind]
-    }
+def _named(commits: Sequence[dict[str, Any]]) -> set[str]:
+    """Folders that a commit names."""
+    return {commit[kind].rpartition("/")[0] for commit in commits for kind in ("rows", "rejects") if commit[kind]}
 
 
 def _parse(path: Path) -> dict[str, Any]:

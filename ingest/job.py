@@ -225,6 +225,10 @@ class _SeedFile:
     sender: str
     data: bytes
 
+    def read(self) -> bytes:
+        """The file's bytes."""
+        return self.data
+
 
 @dataclass
 class _Group:
@@ -409,9 +413,15 @@ class _Job:
             sender = self.sender_of(item, group)
             if sender not in digests:
                 digests[sender] = self._digest(group, sender, geographies)
-            data = item.read() if isinstance(item, LandingFile) else item.data
-            source = _source(item, sender, data, digests[sender])
             self._tick(group)
+            try:
+                data = item.read()
+            except OSError as error:
+                self._problems.append(
+                    f"{item.name}: cannot be opened ({error.strerror}); it is tried again in the next run"
+                )
+                continue
+            source = _source(item, sender, data, digests[sender])
             entry = self.log.latest(source.sha256, group.profile.id, sender, source.name)
             due = (
                 entry["profile_digest"] != digests[sender]

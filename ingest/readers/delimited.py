@@ -17,7 +17,7 @@ import polars as pl
 
 from ingest.errors import FileUnreadable
 from ingest.profiles import Reading
-from ingest.readers.framed import Broken, Framed, column_names
+from ingest.readers.framed import Broken, Framed, column_names, no_header
 
 _BOM = b"\xef\xbb\xbf"
 csv.field_size_limit(2**31 - 1)
@@ -141,6 +141,8 @@ def _careful(text: bytes, reading: Reading) -> Framed:
         raise FileUnreadable(
             "quote", f"line {at + 1}: the header cannot be read: {_quote_problem(str(error), feed)}", line=at + 1
         ) from error
+    if not header:
+        raise no_header(at + 1)
     at = feed.at
     first_line = at + 1
     total_at = total_column(header, reading)

@@ -13,7 +13,7 @@ from python_calamine import CalamineError, CalamineWorkbook
 
 from ingest.errors import FileUnreadable
 from ingest.profiles import Reading
-from ingest.readers.framed import Broken, Framed, column_names
+from ingest.readers.framed import Broken, Framed, column_names, no_header
 
 
 def frame(data: bytes, reading: Reading) -> Framed:
@@ -26,6 +26,8 @@ def frame(data: bytes, reading: Reading) -> Framed:
     header = [cell_text(cell).strip() for cell in rows[reading.title_rows]]
     while header and not header[-1]:
         header.pop()
+    if not header:
+        raise no_header(reading.title_rows + 1)
     width = len(header)
     below = rows[reading.title_rows + 1 :]
     while below and not any(cell != "" for cell in below[-1]):

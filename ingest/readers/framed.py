@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from ingest.errors import FileUnreadable
+
 
 @dataclass(frozen=True)
 class Broken:
@@ -70,6 +72,15 @@ class Framed:
     def line(self, index: int) -> int:
         """Line of an entry in the file, 1-based."""
         return self.first_line + index if self.lines is None else self.lines[index]
+
+
+def no_header(line: int) -> FileUnreadable:
+    """The refusal of a file whose header line is empty."""
+    return FileUnreadable(
+        "missing_column",
+        f"line {line} is empty where the header should be; state the right `title_rows` in the profile",
+        line=line,
+    )
 
 
 def column_names(width: int) -> list[str]:

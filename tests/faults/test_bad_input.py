@@ -10,6 +10,7 @@ import pytest
 
 import ingest
 from ingest.bronze import CommitLog
+from ingest.connectors.folder import LandingFile
 
 HEADER = "document_type,document_no,line_no,business_date,sender_outlet_code,sender_sku_code,qty,unit,value_net\n"
 LINE = "INVOICE,A,1,2026-03-01,O1,S1,2,EA,9.50\n"
@@ -56,6 +57,7 @@ WHOLE_FILE = {
         ["line 2: bytes e9", "utf-8"],
     ),
     "utf-16": ((HEADER + LINE).encode("utf-16"), "encoding", None, ["utf-8"]),
+    "no header": ("\n" + HEADER + LINE, "missing_column", None, ["line 1 is empty where the header should be"]),
     "empty file": (b"", "empty_file", None, ["is empty (0 bytes)"]),
     "only blank lines": (b"\n\n", "empty_file", None, ["without even a header"]),
 }
@@ -139,8 +141,9 @@ def test_two_empty_files_are_two_rejected_files(tmp_path):
     assert ingest.run(tmp_path).rejected_files == 2
 
 
-def test_a_header_without_a_day_is_rejected(tmp_path):
-    put(tmp_path, "csv_generic/HQ/sku.csv", "sku_code,sku_name\n")
+@pytest.mark.parametrize("below", ["", "\n", ",\n  ,\n"])
+def test_a_header_without_a_day_is_rejected(tmp_path, below):
+    put(tmp_path, "csv_generic/HQ/sku.csv", "sku_code,sku_name\n" + below)
 
     report = ingest.run(tmp_path)
 
@@ -195,3 +198,23 @@ def test_a_file_that_is_still_being_written_is_passed_over(tmp_path):
     report = ingest.run(tmp_path)
 
     assert (report.files, report.exit_code) == (0, 0)
+
+
+def test_a_file_that_cannot_be_opened_waits_for_the_next_run(tmp_path, monkeypatch):
+    put(tmp_path, BAD, HEADER + LINE)
+    put(tmp_path, GOOD, HEADER + LINE)
+    read = LandingFile.read
+
+    def locked(file):
+        if file.name == BAD:
+            raise PermissionError(13, "Permission denied")
+        return read(file)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LandingFile, "read", locked)
+        first = ingest.run(tmp_path)
+    second = ingest.run(tmp_path)
+
+    assert (first.loaded, first.exit_code) == (1, 1)
+    assert first.problems[0].startswith(f"{BAD}: cannot be opened (Permission denied)")
+    assert (second.loaded, second.exit_code) == (1, 0)

@@ -278,6 +278,10 @@ def test_the_snapshot_shows_what_a_build_needs(landing, invoice, semicolon, tmp_
     ]
     assert table("empty/dms_invoice_line").schema == landing.rows().schema
     assert table("empty/_rejects").schema == landing.rejects().schema
+    assert table("cut_off").rows() == [
+        ("csv_generic", "dms_invoice_line", 1, "12:00", "UTC"),
+        ("csv_semicolon", "dms_invoice_line", 1, "12:00", "UTC"),
+    ]
     assert write_snapshot(landing.home, tmp_path / "out", through_seq=1).through_seq == 1
     assert table("scope").height == 0
 
