@@ -1,6 +1,6 @@
 {#-
     Rows of a Parquet file that state/snapshot/forecast.parquet names by kind (forecast, accuracy, quality), with the given columns; none where
-    the kind is not named yet. `columns`: a list of (name, type).
+    the kind is not named yet. `columns`: a list of (name, type) or (name, type, name in the file).
 -#}
 {% macro state_rows(kind, columns) -%}
     {%- set paths = [] -%}
@@ -16,14 +16,14 @@
     {%- endif -%}
     {%- if paths %}
 select
-    {% for name, type in columns -%}
-    cast({{ name }} as {{ type }}) as {{ name }}{{ ',' if not loop.last }}
+    {% for column in columns -%}
+    cast({{ column[2] | default(column[0]) }} as {{ column[1] }}) as {{ column[0] }}{{ ',' if not loop.last }}
     {% endfor -%}
 from read_parquet('{{ paths[0] | replace("'", "''") }}')
     {%- else %}
 select
-    {% for name, type in columns -%}
-    cast(null as {{ type }}) as {{ name }}{{ ',' if not loop.last }}
+    {% for column in columns -%}
+    cast(null as {{ column[1] }}) as {{ column[0] }}{{ ',' if not loop.last }}
     {% endfor -%}
 where false
     {%- endif -%}
