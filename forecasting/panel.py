@@ -97,17 +97,19 @@ def _panel(series: pl.DataFrame, weeks: Dates, quantity: Floats, stocked_out: Bo
 def _read(path: Path) -> pl.DataFrame:
     if not path.is_file():
         raise PanelError(path, "there is no such file", "Run `sellthrough build` first; it writes the panel.")
-    schema = pl.read_parquet_schema(path)
-    missing = [name for name in COLUMNS if name not in schema]
+    try:
+        schema = pl.read_parquet_schema(path)
+        missing = [name for name in COLUMNS if name not in schema]
+        rows = pl.read_parquet(path, columns=[name for name in COLUMNS if name in schema])
+    except pl.exceptions.PolarsError as error:
+        raise PanelError(path, "it is not a readable Parquet file", "Run `sellthrough build` again.") from error
     if missing:
-        raise PanelError(
-            path, f"column {', '.join(missing)} is missing", "The panel is written by phase 1 of the build."
-        )
-    rows = pl.read_parquet(path, columns=list(COLUMNS))
+        raise PanelError(path, f"column {', '.join(missing)} is missing", "Phase 1 of the build writes the panel.")
     try:
         return rows.cast(COLUMNS)  # type: ignore[arg-type]
     except pl.exceptions.PolarsError as error:
-        raise PanelError(path, f"a column has the wrong type: {error}", "Expected " + str(COLUMNS)) from error
+        expected = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
+        raise PanelError(path, f"a column has the wrong type ({error})", f"Expected {expected}.") from error
 
 
 def _mend(rows: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
@@ -179,7 +181,7 @@ def demand_class(quantity: Floats, new_below_weeks: int) -> Strings:
     ]  # scaled, so that squares of huge quantities stay finite
     mean = (demand / largest).sum(axis=1) / at_least_one
     square = ((demand / largest) ** 2).sum(axis=1) / at_least_one
-    variation = np.where(occurrences > 0, np.maximum(square - mean**2, 0.0) / np.maximum(mean, 1e-300) ** 2, 0.0)
+    variation = np.where(occurrences > 0, np.maximum(square - mean**2, 0.0) / np.maximum(mean, 1e-100) ** 2, 0.0)
     frequent = (interval < INTERVAL_CUT) & (occurrences > 0)
     steady = variation < VARIATION_CUT
     return np.select(

@@ -39,6 +39,8 @@ here, in units of scaled y.
 """
 
 LARGEST_HALVINGS = 8
+ROUNDING = 1e-13
+"""What double precision leaves open of an objective, relative to its parts."""
 
 
 @dataclass(frozen=True)
@@ -292,16 +294,17 @@ def _sweep(batch: _Batch, tolerance: Tolerance) -> Bools:
     after, whole = _walk(batch, before, solved, gradient, ridge, penalty)
     objective, variance, after = _accept(batch, before, after, is_multiplicative)
     gain = batch.objective - objective
-    better = gain > 0.0
+    noise = ROUNDING * (np.abs(objective) + batch.square / variance)
+    better = gain >= -noise
     batch.parameters = np.where(better[:, None], after, before)
     batch.variance = np.where(better, variance, batch.variance)
     batch.objective = np.where(better, objective, batch.objective)
     was_settled = batch.settled
-    refused = (
-        entering.any(axis=1) & ~better
-    )  # its pull was an artefact of not having settled well enough: settle again first
-    batch.settled = whole & ~refused & (gain < 10.0 * tolerance.objective)
-    done: Bools = was_settled & ~entering.any(axis=1) & whole & (gain <= tolerance.objective)
+    # a changepoint whose pull came to nothing was an artefact of not having settled well enough: settle again first
+    refused = entering.any(axis=1) & ~(gain > 0.0)
+    batch.settled = whole & ~refused & (gain < 10.0 * tolerance.objective + noise)
+    quiet = gain <= tolerance.objective + noise
+    done: Bools = was_settled & whole & quiet & (~entering.any(axis=1) | (refused & better))
     return done
 
 

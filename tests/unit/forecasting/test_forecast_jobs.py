@@ -1,0 +1,220 @@
+"""The job: Parquet in, Parquet out, whole or not at all, and nothing fitted twice."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import date
+from decimal import Decimal
+
+import numpy as np
+import polars as pl
+import pytest
+
+import forecasting
+from forecasting import ForecastSettings, PanelError, jobs
+from forecasting.hierarchy import LEVELS
+
+
+@pytest.fixture
+def network():
+    rng = np.random.default_rng(8)
+    return {
+        (f"S{sku}", f"D{distributor}", f"T{distributor % 2}"): rng.poisson(2 + 3 * sku, 70 - 9 * sku).tolist()
+        for sku in range(6)
+        for distributor in range(3)
+    }
+
+
+def bytes_of(folder):
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_a_run_writes_forecast_accuracy_and_then_the_pointer(panel_file, network, tmp_path):
+    told = []
+    report = forecasting.run(panel_file(network), tmp_path / "out", progress=lambda *facts: told.append(facts))
+
+    pointer = json.loads((tmp_path / "out" / "current.json").read_text())
+    assert pointer["run"] == report.run
+    assert pointer["cutoff_date"] == "2026-03-02"
+    assert (tmp_path / "out" / pointer["forecast"]).is_file()
+    assert (tmp_path / "out" / pointer["accuracy"]).is_file()
+    assert report.cutoff_date == date(2026, 3, 2)
+    assert report.series == 18
+    assert sum(report.models.values()) == 18
+    assert report.origins == (date(2026, 1, 5), date(2025, 11, 10), date(2025, 9, 15))
+    assert set(report.wape) == {"prophet_batch", "seasonal_naive"}
+    assert told[0][:2] == (0, 7)
+    assert told[-1][:2] == (7, 7)
+    assert json.dumps(report.as_log())
+
+
+def test_the_forecast_has_every_level_and_week_and_they_add_up(panel_file, network, tmp_path):
+    report = forecasting.run(panel_file(network), tmp_path)
+    table = pl.read_parquet(report.forecast)
+
+    assert table.columns == jobs.FORECAST_SCHEMA.names
+    assert set(table["level"]) == set(LEVELS)
+    assert set(table["week_start"]) == {date.fromordinal(date(2026, 3, 9).toordinal() + 7 * week) for week in range(8)}
+    totals = (
+        table.group_by("level", "week_start")
+        .agg(pl.col("mean").sum())
+        .group_by("week_start")
+        .agg(pl.col("mean").n_unique())
+    )
+    assert totals["mean"].to_list() == [1] * 8
+    assert table["mean"].min() >= Decimal(0)
+    for lower, higher in (
+        ("lo95", "lo80"),
+        ("lo80", "lo50"),
+        ("lo50", "median"),
+        ("median", "hi50"),
+        ("hi50", "hi80"),
+        ("hi80", "hi95"),
+    ):
+        assert (table[lower] <= table[higher]).all()
+    assert (
+        table.select("level", "sku_code", "distributor_code", "territory_code", "week_start").is_duplicated().sum() == 0
+    )
+    assert table.filter(level="SKU")["distributor_code"].null_count() == 6 * 8
+
+
+def test_accuracy_has_each_model_at_each_origin(panel_file, network, tmp_path):
+    table = pl.read_parquet(forecasting.run(panel_file(network), tmp_path).accuracy)
+    total = table.filter(level="TOTAL", demand_class="ALL")
+    assert total.height == 2 * 3
+    assert total.filter(model="seasonal_naive")["fva"].null_count() == 3
+    assert table.select("level", "demand_class", "model", "origin_date").is_duplicated().sum() == 0
+
+
+def test_nothing_new_is_recognised_and_the_same_panel_gives_the_same_bytes(panel_file, network, tmp_path):
+    path = panel_file(network)
+    first = forecasting.run(path, tmp_path / "out")
+    stored = bytes_of(tmp_path / "out")
+    again = forecasting.run(path, tmp_path / "out")
+    forecasting.run(path, tmp_path / "elsewhere")
+
+    assert not first.reused
+    assert again.reused
+    assert again.wape == first.wape
+    assert bytes_of(tmp_path / "out") == stored
+    assert bytes_of(tmp_path / "elsewhere") == stored
+
+
+def test_other_settings_or_another_panel_are_another_run(panel_file, network, tmp_path):
+    path = panel_file(network)
+    runs = {forecasting.run(path, tmp_path / "out", origins=1).run}
+    runs.add(forecasting.run(path, tmp_path / "out", origins=1, horizon_weeks=4).run)
+    runs.add(forecasting.run(path, tmp_path / "out", origins=1, model_settings=ForecastSettings(min_pool=10)).run)
+    network["S1", "D1", "T1"][-1] += 1
+    runs.add(forecasting.run(panel_file(network), tmp_path / "out", origins=1).run)
+    assert len(runs) == 4
+
+
+def test_going_back_to_an_earlier_panel_only_moves_the_pointer(panel_file, network, tmp_path):
+    path = panel_file(network)
+    first = forecasting.run(path, tmp_path / "out", origins=1)
+    forecasting.run(path, tmp_path / "out", origins=1, horizon_weeks=4)
+    back = forecasting.run(path, tmp_path / "out", origins=1)
+    assert back.reused
+    assert json.loads((tmp_path / "out" / "current.json").read_text())["run"] == first.run
+
+
+def test_only_the_latest_few_runs_are_kept(panel_file, tmp_path):
+    path = panel_file({("S", "D", "T"): [3, 4, 5] * 4})
+    for horizon in range(1, 9):
+        last = forecasting.run(path, tmp_path / "out", horizon_weeks=horizon)
+    kept = [folder.name for folder in (tmp_path / "out" / "runs").iterdir()]
+    assert len(kept) == jobs.KEPT_RUNS
+    assert last.run in kept
+
+
+def test_a_short_history_has_a_forecast_and_a_reason_for_no_accuracy(panel_file, tmp_path):
+    report = forecasting.run(panel_file({("S", "D", "T"): [3, 4, 5] * 4}), tmp_path)
+    assert report.origins == ()
+    assert report.problems == ("No accuracy: the panel has 12 weeks and a backtest needs 34.",)
+    assert pl.read_parquet(report.accuracy).height == 0
+    assert pl.read_parquet(report.forecast).height == 6 * 8
+
+
+def test_an_empty_panel_gives_empty_tables_and_a_reason(panel_file, tmp_path):
+    report = forecasting.run(panel_file({}), tmp_path)
+    assert report.cutoff_date is None
+    assert pl.read_parquet(report.forecast).columns == jobs.FORECAST_SCHEMA.names
+    assert pl.read_parquet(report.forecast).height == 0
+    assert "No accuracy" in report.problems[0]
+
+
+def test_bad_series_do_not_stop_the_run(panel_file, tmp_path):
+    report = forecasting.run(
+        panel_file(
+            {
+                ("ZERO", "D", "T"): [0] * 60,
+                ("ONE", "D", "T"): [5],
+                ("SAME", "D", "T"): [7] * 60,
+                ("HUGE", "D", "T"): [9_000_000_000_000_000_000, 1] * 30,
+                ("BACK", "D", "T"): [-5, 3] * 30,
+                ("GAPS", "D", "T"): [4, None, 6] * 20,
+                ("NONE", "D", "T"): [None] * 20,
+            }
+        ),
+        tmp_path,
+    )
+    table = pl.read_parquet(report.forecast)
+    assert table.select(pl.col("mean").null_count(), pl.col("hi95").is_nan().sum()).row(0) == (0, 0)
+    named = dict(table.filter(level="SKU").select("sku_code", "model").iter_rows())
+    assert named["ZERO"] == "prophet_batch (constant)"
+    assert named["ONE"] == "young_item (fewer than 8 weeks)"
+    assert named["HUGE"].endswith("(capped)")
+    totals = table.group_by("level").agg(pl.col("mean").sum())
+    assert totals["mean"].n_unique() == 1
+
+
+def test_a_broken_panel_leaves_the_last_forecast(panel_file, network, tmp_path):
+    forecasting.run(panel_file(network), tmp_path / "out", origins=1)
+    before = bytes_of(tmp_path / "out")
+    broken = tmp_path / "broken.parquet"
+    broken.write_bytes(b"PAR1 no more")
+    with pytest.raises(PanelError):
+        forecasting.run(broken, tmp_path / "out", origins=1)
+    assert bytes_of(tmp_path / "out") == before
+
+
+SCRIPT = "import forecasting, pathlib, sys; print('start', flush=True); forecasting.run(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]))"
+
+
+@pytest.mark.parametrize("moment", [0.15, 0.5, pytest.param(None, marks=pytest.mark.long)])
+def test_killed_at_any_moment_the_last_forecast_stands_and_running_again_ends_the_same(
+    panel_file, network, tmp_path, moment
+):
+    out = tmp_path / "out"
+    old = forecasting.run(panel_file(network, name="old.parquet"), out)
+    network["S1", "D1", "T1"][-1] += 7
+    new = panel_file(network, name="new.parquet")
+    forecasting.run(new, tmp_path / "undisturbed")
+    moments = [moment] if moment is not None else np.random.default_rng(9).uniform(0, 1.5, 10)
+    for seconds in moments:
+        child = subprocess.Popen([sys.executable, "-c", SCRIPT, str(new), str(out)], stdout=subprocess.PIPE)
+        assert child.stdout is not None
+        child.stdout.readline()
+        time.sleep(seconds)
+        os.kill(child.pid, signal.SIGKILL)
+        child.wait()
+        child.stdout.close()
+        pointer = json.loads((out / "current.json").read_text())
+        assert pl.read_parquet(out / pointer["forecast"]).height > 0
+        assert pl.read_parquet(out / pointer["accuracy"]).height > 0
+        assert pointer["run"] in (old.run, json.loads((tmp_path / "undisturbed" / "current.json").read_text())["run"])
+
+    finished = forecasting.run(new, out)
+    reference = bytes_of(tmp_path / "undisturbed")
+    result = bytes_of(out)
+    assert {path: result[path] for path in reference} == reference
+    assert finished.forecast.is_file()

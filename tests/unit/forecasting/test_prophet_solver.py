@@ -1,0 +1,181 @@
+"""The solver finds the optimum of the stated objective, and gives every series a forecast or a reason."""
+
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from forecasting import prophet_batch
+from forecasting.prophet_batch import (
+    CONSTANT,
+    FITTED,
+    NOT_FINITE,
+    TIGHT_TOLERANCE,
+    TOO_FEW_POINTS,
+    ProphetSettings,
+)
+from forecasting.prophet_batch.solver import Problem, fitted, solve
+
+WEEKS = 70
+DATES = np.datetime64("2024-01-01") + 7 * np.arange(WEEKS)
+FUTURE = DATES[-1] + 7 * np.arange(1, 9)
+BENDING = ProphetSettings(n_changepoints=8, changepoint_prior_scale=0.3, yearly_seasonality=2)
+
+
+def problem(y, multiplicative=False, weight=None):
+    t = np.linspace(0, 1, y.shape[1])
+    knots = np.linspace(0.1, 0.8, 6)
+    trend = np.concatenate([t[:, None], np.ones((len(t), 1)), np.maximum(t[:, None] - knots, 0)], axis=1)
+    features = np.stack([np.sin(9 * t), np.cos(9 * t)], axis=1)
+    return Problem(
+        y=y,
+        weight=np.ones_like(y) if weight is None else weight,
+        trend=trend[None],
+        features=features[None],
+        multiplicative=np.array([multiplicative] * 2),
+        feature_scale=np.array([10.0, 10.0]),
+        free=np.ones((1, 10), dtype=np.bool_),
+        changepoint_scale=0.3,
+    )
+
+
+def objective(of, row, parameters, sigma):
+    """The negative log posterior, written down once more and slowly."""
+    value = fitted(parameters[None], of.trend, of.features, of.multiplicative)[0]
+    weight = of.weight[row]
+    likelihood = weight.sum() * np.log(sigma) + (weight * (of.y[row] - value) ** 2).sum() / (2 * sigma**2)
+    priors = (parameters[:2] ** 2).sum() / 50 + np.abs(parameters[2:8]).sum() / 0.3 + (parameters[8:] ** 2).sum() / 200
+    return likelihood + 2 * sigma**2 + priors
+
+
+@pytest.mark.parametrize("multiplicative", [False, True])
+def test_no_point_near_the_solution_is_better(multiplicative):
+    rng = np.random.default_rng(5)
+    y = np.abs(np.cumsum(rng.normal(0, 0.05, (5, 60)), axis=1) + 0.5 + 0.1 * np.sin(np.arange(60)))
+    of = problem(y / y.max(axis=1)[:, None], multiplicative)
+    found = solve(of, TIGHT_TOLERANCE)
+
+    assert found.converged.all()
+    for row in range(5):
+        best = objective(of, row, found.parameters[row], found.sigma[row])
+        assert best == pytest.approx(found.objective[row], abs=1e-8)
+        for size in (1e-1, 1e-3, 1e-5):
+            for _ in range(50):
+                elsewhere = found.parameters[row] + rng.normal(0, size, 10) * (rng.random(10) < 0.5)
+                sigma = found.sigma[row] * np.exp(rng.normal(0, size))
+                assert objective(of, row, elsewhere, sigma) >= best - 1e-9
+
+
+def test_changepoints_that_are_not_needed_are_exactly_zero():
+    line = np.linspace(0.2, 1, 60) + np.random.default_rng(1).normal(0, 0.2, 60)
+    bent = np.where(np.arange(60) < 30, 0.2, 0.2 + 0.8 * np.linspace(-1, 1, 60))
+    found = solve(problem(np.stack([line, bent])), TIGHT_TOLERANCE)
+
+    assert (found.parameters[0, 2:8] == 0).all()
+    assert (found.parameters[1, 2:8] != 0).any()
+
+
+def test_a_weight_of_two_is_the_point_twice_and_of_zero_not_at_all():
+    rng = np.random.default_rng(2)
+    y = rng.random((1, 40))
+    weight = rng.integers(0, 3, (1, 40)).astype(float)
+    weighted = solve(problem(y, weight=weight), TIGHT_TOLERANCE)
+    repeated = np.repeat(np.arange(40), weight[0].astype(int))
+    of = problem(y)
+    often = Problem(
+        y=y[:, repeated],
+        weight=np.ones((1, len(repeated))),
+        trend=of.trend[:, repeated],
+        features=of.features[:, repeated],
+        multiplicative=of.multiplicative,
+        feature_scale=of.feature_scale,
+        free=of.free,
+        changepoint_scale=of.changepoint_scale,
+    )
+
+    np.testing.assert_allclose(weighted.parameters, solve(often, TIGHT_TOLERANCE).parameters, atol=1e-5)
+
+
+def test_a_series_is_forecast_the_same_alone_and_in_company(demand):
+    y = demand(40, WEEKS)
+    together = prophet_batch.forecast(DATES, y, FUTURE, BENDING, TIGHT_TOLERANCE)
+    for row in (0, 1, 2, 17):
+        alone = prophet_batch.forecast(DATES, y[row : row + 1], FUTURE, BENDING, TIGHT_TOLERANCE)
+        np.testing.assert_allclose(alone.mean[0], together.mean[row], rtol=1e-5, atol=1e-6)
+
+
+def test_a_late_start_is_as_good_as_a_shorter_calendar(demand):
+    y = demand(6, WEEKS)
+    y[:, :20] = np.nan
+    late = prophet_batch.forecast(DATES, y, FUTURE, BENDING, TIGHT_TOLERANCE)
+    short = prophet_batch.forecast(DATES[20:], y[:, 20:], FUTURE, BENDING, TIGHT_TOLERANCE)
+    np.testing.assert_allclose(late.mean, short.mean, rtol=1e-7)
+
+
+def test_a_weight_of_zero_is_as_good_as_no_value(demand):
+    y = np.nan_to_num(demand(6, WEEKS), nan=3.0)
+    weight = np.ones_like(y)
+    weight[:, [5, 6, 40]] = 0
+    weighted = prophet_batch.forecast(DATES, y, FUTURE, BENDING, TIGHT_TOLERANCE, weight=weight)
+    without = prophet_batch.forecast(DATES, np.where(weight > 0, y, np.nan), FUTURE, BENDING, TIGHT_TOLERANCE)
+    np.testing.assert_array_equal(weighted.mean, without.mean)
+
+
+def test_the_default_tolerance_forecasts_what_the_tight_one_does(demand):
+    y = demand(60, WEEKS)
+    quick = prophet_batch.forecast(DATES, y, FUTURE, ProphetSettings(yearly_seasonality=3))
+    exact = prophet_batch.forecast(DATES, y, FUTURE, ProphetSettings(yearly_seasonality=3), TIGHT_TOLERANCE)
+    difference = np.abs(quick.mean - exact.mean).mean(axis=1) / np.abs(exact.mean).mean(axis=1)
+    assert np.quantile(difference, 0.95) < 0.01
+    assert (quick.sweeps <= exact.sweeps).all()
+
+
+def test_bad_series_get_a_forecast_or_a_reason():
+    nothing = np.full(WEEKS, np.nan)
+    one = nothing.copy()
+    one[30] = 4.0
+    two = one.copy()
+    two[31] = 6.0
+    endless = np.arange(WEEKS, dtype=float)
+    endless[3] = np.inf
+    gaps = np.where(np.arange(WEEKS) % 5 == 0, 7.0 + np.arange(WEEKS), np.nan)
+    y = np.stack(
+        [nothing, one, two, np.zeros(WEEKS), np.full(WEEKS, 9.0), endless, gaps, np.arange(WEEKS) * 1e300,
+         -np.arange(WEEKS) % 7 * -1.0, np.where(np.arange(WEEKS) == WEEKS - 1, 1e12, 0.0)]
+    )  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        result = prophet_batch.forecast(DATES, y, FUTURE, ProphetSettings())
+
+    assert result.status.tolist() == [
+        TOO_FEW_POINTS, TOO_FEW_POINTS, FITTED, CONSTANT, CONSTANT, NOT_FINITE, FITTED, FITTED, FITTED, FITTED
+    ]  # fmt: skip
+    assert np.isfinite(result.mean[[2, 3, 4, 6, 7, 8, 9]]).all()
+    assert (result.mean[3] == 0).all()
+    assert (result.mean[4] == 9).all()
+
+
+def test_nothing_to_fit_is_no_error():
+    empty = prophet_batch.forecast(DATES, np.empty((0, WEEKS)), FUTURE, ProphetSettings())
+    assert empty.mean.shape == (0, 8)
+
+
+def test_twenty_years_of_weeks_are_cut_into_chunks_that_fit(demand):
+    weeks = 1043
+    dates = np.datetime64("2004-01-05") + 7 * np.arange(weeks)
+    result = prophet_batch.forecast(dates, demand(40, weeks), FUTURE, ProphetSettings())
+    assert set(result.status) == {FITTED}
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.one_of(st.none(), st.integers(-(10**9), 10**9), st.just(0)), min_size=1, max_size=WEEKS),
+    st.sampled_from([BENDING, ProphetSettings(), ProphetSettings(seasonality_mode="multiplicative", growth="flat")]),
+)
+def test_any_series_gives_a_finite_forecast_or_a_reason(values, of):
+    y = np.full((1, WEEKS), np.nan)
+    y[0, -len(values) :] = [np.nan if value is None else value for value in values]
+    result = prophet_batch.forecast(DATES, y, FUTURE, of)
+    assert np.isfinite(result.mean).all() or result.status[0] == TOO_FEW_POINTS
