@@ -69,7 +69,7 @@ def status(settings: Settings, as_of: date | None = None) -> Status:
 LATENESS = """
 select feed, sender, count(*) filter (state = 'LATE') as late, count(*) filter (state = 'MISSING') as missing,
     max(business_date) filter (state <> 'MISSING') as last_day
-from reporting.feed_status where business_date <= ? group by all having late + missing > 0 order by missing desc, late desc, all
+from reporting.feed_status where business_date <= ? group by all having late + missing > 0 order by missing desc, late desc, feed, sender
 """
 QUALITY = "select * from reporting.quality_result where not success order by all limit 50"
 UNMAPPED = "select * from reporting.unmapped_code order by all limit 50"
