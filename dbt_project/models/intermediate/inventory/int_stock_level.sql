@@ -18,7 +18,7 @@ movement_day as (
         sku_code,
         business_date,
         sum(qty_base) as qty_base,
-        sum(case when movement in ({{ inflow_codes() }}) then 1 else 0 end) as inflows
+        sum(case when movement in ('GRN', 'GRN_FREE', 'TRF_IN') then 1 else 0 end) as supplies
     from {{ ref('int_stock_movement_daily') }}
     where
         condition = 'SALEABLE'
@@ -34,7 +34,7 @@ stock_day as (
         coalesce(movement_day.sku_code, statement_day.sku_code) as sku_code,
         coalesce(movement_day.business_date, statement_day.business_date) as level_date,
         coalesce(movement_day.qty_base, 0) as qty_base,
-        coalesce(movement_day.inflows, 0) as inflows,
+        coalesce(movement_day.supplies, 0) as supplies,
         statement_day.closing_qty_base
     from movement_day
     full outer join statement_day
@@ -50,7 +50,7 @@ running as (
         sum(qty_base) over (
             partition by distributor_code, sku_code order by level_date rows between unbounded preceding and current row
         ) as moved_qty_base,
-        sum(inflows) over (partition by distributor_code, sku_code) as inflows_ever,
+        sum(supplies) over (partition by distributor_code, sku_code) as supplies_ever,
         count(closing_qty_base) over (
             partition by distributor_code, sku_code order by level_date rows between unbounded preceding and current row
         ) as nth_statement
@@ -78,5 +78,5 @@ select
     case when closing_qty_base is null then 'BOOK' else 'DECLARED' end as basis,
     cast(moved_qty_base + coalesce(anchor_qty_base, first_anchor_qty_base, 0) as bigint) as saleable_qty_base
 from anchored
--- stock that was neither declared nor ever received is not known to be empty
-where first_anchor_qty_base is not null or inflows_ever > 0
+-- stock that was neither declared nor ever supplied is not known to be empty
+where first_anchor_qty_base is not null or supplies_ever > 0
