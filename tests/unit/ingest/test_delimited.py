@@ -6,7 +6,7 @@ import gzip
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ingest.batch import read_batch
@@ -50,6 +50,9 @@ def test_trivial_framing_gives_what_careful_framing_gives(rows, ending, ends_wit
 
 
 @given(ANY)
+@example("1\n2,3,4\n")
+@example("1,2,3\n4\n")
+@example("1,2\n\n3,4\n")
 def test_whatever_the_text_both_ways_agree_or_the_fast_way_declines(body):
     text = "a,b\n" + body
 

@@ -86,6 +86,8 @@ def test_two_days_without_sales_are_two_nil_files_though_their_bytes_are_the_sam
     assert (report.files, report.nil, report.already, report.exit_code) == (2, 2, 0, 0)
     assert [entry["date_from"] for entry in landing.commits()[0]["files"]] == ["2026-03-01", "2026-03-02"]
     assert landing.run().already == 2
+    landing.put(f"{NAME}_2026-03-03.csv", invoice())
+    assert (landing.run().nil, landing.run().already) == (1, 3)
 
 
 def test_a_nil_file_in_replace_mode_empties_its_day(landing, semicolon):
