@@ -192,7 +192,7 @@ def check(
     batch = job.read(group, [_source(place, code, data, "")])
     result = batch.files[0]
     rows = batch.rows.select([*group.contract.names, "_record"])
-    rejects = batch.rejects.select("_record", "_line", "rule", "column", "value", "raw")
+    rejects = batch.rejects.select("_record", "_line", "rule", "column", "value", "raw", "message")
     return CheckReport(
         feed=feed_id,
         sender=code,

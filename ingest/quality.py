@@ -44,7 +44,7 @@ breaks it: rows, rejected records (a file that is refused as a whole counts once
 
 _Subject = Literal["rows", "shape", "rejects"]
 _SUBJECTS: tuple[_Subject, ...] = ("rows", "shape", "rejects")
-"""What an expectation looks at: the loaded rows; one row that says the type of each column and how many keys stand twice; one row per
+"""What an expectation looks at: the loaded rows; the type of each column by contract and in the files, and how many keys stand twice; one row per
 rejected record and rule."""
 
 _ENGINE = {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True, "pool_reset_on_return": None}
@@ -246,12 +246,16 @@ def _lay_rows(con: duckdb.DuckDBPyConnection, contract: Contract, source: _Sourc
     columns += [f"(_flags >> {rule.bit}) & 1 as {_flag(rule.bit)}" for rule in contract.warnings]
     con.execute(f"create view {_table('rows', contract.feed)} as select {', '.join(columns)} from {files}")
     shape = [
-        f"'{types.get(column.name, _type(column.physical_type))}' as {_quoted(column.name)}"
+        (_type(column.physical_type), types.get(column.name, _type(column.physical_type)))
         for column in contract.columns
     ]
-    if any(rule.metric == "duplicateValues" for rule in contract.dataset_rules):
-        shape.append(f"(select count(_key) - count(distinct _key) from {_table('rows', contract.feed)}) as _duplicates")
-    con.execute(f"create table {_table('shape', contract.feed)} as select {', '.join(shape)}")
+    has_duplicates_rule = any(rule.metric == "duplicateValues" for rule in contract.dataset_rules)
+    duplicates = "count(_key) - count(distinct _key)" if has_duplicates_rule else "null::bigint"
+    con.execute(
+        f"create table {_table('shape', contract.feed)} as select contracted, found, duplicates "
+        f"from (values {', '.join(f'({_literal(contracted)}, {_literal(found)})' for contracted, found in shape)}) as type(contracted, found), "
+        f"(select {duplicates} as duplicates from {_table('rows', contract.feed)}) as key"
+    )
 
 
 def _lay_rejects(con: duckdb.DuckDBPyConnection, contract: Contract, source: _Source, scratch: Path) -> None:
@@ -300,15 +304,14 @@ def _suite(contract: Contract, latest: date | None) -> Iterator[_Expectation]:
         None,
         "error",
     )
-    for column in contract.columns:
-        yield _Expectation(
-            "ExpectColumnValuesToBeInSet",
-            {"column": column.name, "value_set": [_type(column.physical_type)]},
-            "type",
-            column.name,
-            "error",
-            subject="shape",
-        )
+    yield _Expectation(
+        "ExpectColumnPairValuesToBeEqual",
+        {"column_A": "contracted", "column_B": "found"},
+        "types",
+        None,
+        "error",
+        subject="shape",
+    )
     for column in contract.columns:
         if column.required:
             yield _Expectation(
@@ -343,7 +346,7 @@ def _suite(contract: Contract, latest: date | None) -> Iterator[_Expectation]:
 
 def _dataset_expectation(rule: DatasetRule) -> _Expectation:
     if rule.metric == "duplicateValues":
-        arguments = {"column": "_duplicates", **_bounds(rule)}
+        arguments = {"column": "duplicates", **_bounds(rule)}
         return _Expectation(
             "ExpectColumnMaxToBeBetween", arguments, rule.name, None, rule.severity, rule=rule.name, subject="shape"
         )
@@ -415,15 +418,13 @@ def _evaluate(
 def _row(feed: str, item: _Expectation, outcome: Any, evaluated: int, through: int) -> tuple[Any, ...]:
     result = outcome.result or {}
     unexpected = result.get("unexpected_count")
-    if item.kind == "ExpectTableColumnsToMatchSet":
+    if item.name == "column_set":
         columns = set(result.get("observed_value") or ())
         unexpected, evaluated = len(columns ^ set(item.arguments["column_set"])), len(columns)
-    elif item.arguments.get("column") == "_duplicates":
+    elif item.name == "types":
+        evaluated = result.get("element_count", 0)
+    elif item.arguments.get("column") == "duplicates":
         unexpected = result.get("observed_value")
-    elif item.subject == "shape":
-        evaluated = 1
-    elif item.subject == "rows" and "element_count" in result:
-        evaluated = result["element_count"]
     if unexpected is None:
         unexpected = 0 if outcome.success else 1
     return (

@@ -102,7 +102,7 @@ def test_a_check_tells_what_would_happen_and_commits_nothing(landing, invoice, t
     assert report.rules == {"type": 1}
     assert report.rows.column_names[-1] == "_record"
     assert report.rows["_record"].to_pylist() == [1, 3]
-    assert report.rejects.column_names == ["_record", "_line", "rule", "column", "value", "raw"]
+    assert report.rejects.column_names == ["_record", "_line", "rule", "column", "value", "raw", "message"]
     assert report.rejects.to_pylist()[0]["raw"] == "INVOICE,B,1,2026-03-01,O1,S1,x,ea,1"
     assert landing.commits() == []
 
