@@ -73,7 +73,7 @@ def test_stores_without_coordinates_keep_their_dollars_under_unknown(iowa: Any) 
     ) == [(Decimal("606693.6000"),)]
     assert iowa.query(
         "select count(distinct outlet_code) from reporting.secondary_sale_line join reporting.outlet using (outlet_code) "
-        "where coalesce(territory_code, 'UNKNOWN') = 'UNKNOWN'"
+        "where coalesce(outlet.territory_code, 'UNKNOWN') = 'UNKNOWN'"
     ) == [(3,)]
 
 
