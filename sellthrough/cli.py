@@ -341,9 +341,13 @@ def explain(
         for line in lines:
             what = f"{line['distributor_code']} {line['document_type']} {line['document_no']}/{line['line_no']} outlet {line['outlet_code']}"
             how_much = f"{line['sku_code']}: {line['qty_base']} base units, {line['free_qty_base']} free, {line['value_net']} net"
-            terminal.show(f"{what}  {how_much}  <- {line['source_file']} record {line['source_record']} (commit {line['seq_from']})")
+            terminal.show(
+                f"{what}  {how_much}  <- {line['source_file']} record {line['source_record']} (commit {line['seq_from']})"
+            )
         quantity, value = sum(line["qty_base"] or 0 for line in lines), sum(line["value_net"] for line in lines)
-        terminal.show(f"\n{len(lines)} lines, {quantity:,} base units, {value:,} net. Files lie under {settings.landing}.")
+        terminal.show(
+            f"\n{len(lines)} lines, {quantity:,} base units, {value:,} net. Files lie under {settings.landing}."
+        )
         if len(lines) == limit:
             terminal.show(f"There may be more than {limit}; see --limit.")
     else:

@@ -101,7 +101,8 @@ def needs_build(settings: Settings, as_of: date | None = None) -> bool:
 
 def needs_quality(settings: Settings) -> bool:
     """Whether something was committed since the expectations were evaluated."""
-    return last_seq(settings) != read_json(settings.bronze / "_quality" / "current.json").get("through_seq", 0)
+    evaluated = read_json(settings.bronze / "_quality" / "current.json").get("through_seq", 0)
+    return last_seq(settings) != int(evaluated)
 
 
 def needs_forecast(settings: Settings) -> bool:

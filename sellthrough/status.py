@@ -153,7 +153,7 @@ def _unknown_units(settings: Settings) -> list[dict[str, Any]]:
         return []
     query = (
         "select distributor_code as sender, unit, count(*) as lines, sum(value_net) as value_net from history.sale_line_version "
-        "where seq_to is null and not is_tombstone and factor is null and unit not in ('EA', 'IN', 'CS') group by all order by lines desc, sender, unit limit 50"
+        "where seq_to is null and not is_tombstone and factor is null and unit not in ('EA', 'IN', 'CS') group by all order by lines desc, sender limit 50"
     )
     return _published(settings, query, [])
 

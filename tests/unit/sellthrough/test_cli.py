@@ -10,7 +10,19 @@ from click.testing import CliRunner
 
 from sellthrough import cli
 
-COMMANDS = ("simulate", "ingest", "check", "build", "forecast", "alert", "publish", "run", "status", "replay", "explain")
+COMMANDS = (
+    "simulate",
+    "ingest",
+    "check",
+    "build",
+    "forecast",
+    "alert",
+    "publish",
+    "run",
+    "status",
+    "replay",
+    "explain",
+)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

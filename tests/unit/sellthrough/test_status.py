@@ -66,7 +66,13 @@ def test_feeds_are_counted_from_the_commit_log(settings: Settings) -> None:
 
 def test_rejects_are_shown_by_rule_with_an_example(settings: Settings) -> None:
     assert status.status(settings).rejects == [
-        {"feed": "dms_stock", "rule": "type", "records": 1, "example": "p/D001/a.csv, record 7", "message": "qty is not a number"}
+        {
+            "feed": "dms_stock",
+            "rule": "type",
+            "records": 1,
+            "example": "p/D001/a.csv, record 7",
+            "message": "qty is not a number",
+        }
     ]
 
 
@@ -76,7 +82,9 @@ def test_a_refused_file_is_named(settings: Settings) -> None:
 
 def test_a_path_that_a_later_commit_replaced_is_not_read(settings: Settings) -> None:
     commit = {"seq": 3, "feed": "dms_stock", "replay": True, "files": [], "rows": None, "rejects": None}
-    (settings.bronze / "_commits" / "0000000003.json").write_text(json.dumps({**commit, "replaces": ["dms_stock/abc/rejects.parquet"]}))
+    (settings.bronze / "_commits" / "0000000003.json").write_text(
+        json.dumps({**commit, "replaces": ["dms_stock/abc/rejects.parquet"]})
+    )
 
     assert last_seq(settings) == 3
     assert live_paths(settings, "rejects") == []
