@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -27,6 +28,8 @@ from forecasting.settings import ForecastSettings
 METHOD = "1"
 """Raised whenever the same panel and settings would give another forecast."""
 KEPT_RUNS = 5
+LEFTOVER_SECONDS = 86_400
+BESIDE = ".writing-"
 FORECAST_FILE, ACCURACY_FILE, RUN_FILE, POINTER = "forecast.parquet", "accuracy.parquet", "run.json", "current.json"
 
 Progress = Callable[[int, int, str], None]
@@ -109,6 +112,8 @@ def run(
         _store(target, *_forecast(loaded, horizon_weeks, origins, settings, progress))
     _point(out_dir, name)
     _prune(out_dir / "runs", name)
+    for folder in (out_dir, out_dir / "runs"):
+        _sweep_up(folder)
     return _report(out_dir, name, reused)
 
 
@@ -249,7 +254,7 @@ def _store(target: Path, forecast: pa.Table, accuracy: pa.Table, facts: dict[str
     good.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix=".writing-", dir=target.parent))
+    beside = Path(tempfile.mkdtemp(prefix=BESIDE, dir=target.parent))
     try:
         for name, table in ((FORECAST_FILE, forecast), (ACCURACY_FILE, accuracy)):
             with (beside / name).open("wb") as file:
@@ -258,9 +263,11 @@ def _store(target: Path, forecast: pa.Table, accuracy: pa.Table, facts: dict[str
                 os.fsync(file.fileno())
         _write_json(beside / RUN_FILE, facts)
         beside.chmod(0o755)
-        if (target / RUN_FILE).is_file():
-            return
-        beside.rename(target)
+        try:
+            beside.rename(target)
+        except OSError:
+            if not (target / RUN_FILE).is_file():
+                raise
     finally:
         shutil.rmtree(beside, ignore_errors=True)
 
@@ -288,7 +295,7 @@ def _point(out_dir: Path, name: str) -> None:
         and current.read_text(encoding="utf-8") == json.dumps(pointer, indent=2, sort_keys=True) + "\n"
     ):
         return
-    handle, beside = tempfile.mkstemp(prefix=".writing-", dir=out_dir)
+    handle, beside = tempfile.mkstemp(prefix=BESIDE, dir=out_dir)
     os.close(handle)
     _write_json(Path(beside), pointer)
     Path(beside).chmod(0o644)
@@ -302,6 +309,17 @@ def _prune(runs: Path, current: str) -> None:
     ]
     for path in sorted(others, key=lambda path: path.stat().st_mtime_ns, reverse=True)[KEPT_RUNS - 1 :]:
         shutil.rmtree(path, ignore_errors=True)
+
+
+def _sweep_up(folder: Path) -> None:
+    """Remove what a run that was killed a day ago or more has left half written."""
+    for path in folder.glob(f"{BESIDE}*"):
+        if time.time() - path.stat().st_mtime < LEFTOVER_SECONDS:
+            continue
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def _report(out_dir: Path, name: str, reused: bool) -> ForecastReport:

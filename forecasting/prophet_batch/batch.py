@@ -34,6 +34,8 @@ class BatchForecast:
 
     Attributes:
         mean: (N, H) Prophet's yhat; NaN where `status` is TOO_FEW_POINTS or NOT_FINITE.
+        parameters: (N, 2 + S + K) k, m, the S changepoints' delta and the K features' beta, in Prophet's scaling (y by its
+            largest absolute value, time from 0 to 1 over the series' own history); NaN where nothing was fitted.
         sigma: (N,) the model's noise, in units of y.
         objective: (N,) negative log posterior, as reached.
         sweeps: (N,) sweeps of the solver.
@@ -41,6 +43,7 @@ class BatchForecast:
     """
 
     mean: Floats
+    parameters: Floats
     sigma: Floats
     objective: Floats
     sweeps: npt.NDArray[np.int64]
@@ -74,8 +77,10 @@ def forecast(
     observed = ~np.isnan(y) & (weight > 0.0)
     values = np.where(observed, y, 0.0)
     status = np.full(size, FITTED, dtype="<U24")
+    seasons = seasonal_features(np.concatenate([dates, future]), settings)
     result = BatchForecast(
         mean=np.full((size, len(future)), np.nan),
+        parameters=np.full((size, 2 + settings.n_changepoints + seasons.values.shape[1]), np.nan),
         sigma=np.full(size, np.nan),
         objective=np.full(size, np.nan),
         sweeps=np.zeros(size, dtype=np.int64),
@@ -85,7 +90,6 @@ def forecast(
     status[~np.isfinite(values).all(axis=1)] = NOT_FINITE
     _forecast_constant(values, observed, result)
 
-    seasons = seasonal_features(np.concatenate([dates, future]), settings)
     day, future_day = days(dates), days(future)
     for rows in _chunks(observed, np.flatnonzero(status == FITTED), settings, seasons):
         begin = int(observed[rows].any(axis=0).argmax())
@@ -159,6 +163,7 @@ def _forecast_chunk(
     )
     ahead = fitted(solution.parameters, trend[:, past:], features[:, past:], multiplicative)
     result.mean[rows] = ahead * scale[:, None]
+    result.parameters[rows] = solution.parameters
     result.sigma[rows] = solution.sigma * scale
     result.objective[rows] = solution.objective
     result.sweeps[rows] = solution.sweeps

@@ -136,6 +136,26 @@ def test_only_the_latest_few_runs_are_kept(panel_file, tmp_path):
     assert last.run in kept
 
 
+def test_what_a_killed_run_left_behind_is_swept_up_a_day_later(panel_file, tmp_path):
+    path = panel_file({("S", "D", "T"): [3, 4, 5] * 4})
+    old, fresh = tmp_path / "out" / "runs" / ".writing-old", tmp_path / "out" / ".writing-fresh"
+    old.mkdir(parents=True)
+    (old / "forecast.parquet").touch()
+    fresh.touch()
+    os.utime(old, (0, 0))
+    forecasting.run(path, tmp_path / "out")
+    assert not old.exists()
+    assert fresh.exists()
+
+
+def test_two_runs_at_once_end_as_one(panel_file, network, tmp_path):
+    path = panel_file(network)
+    children = [subprocess.Popen([sys.executable, "-c", SCRIPT, str(path), str(tmp_path / "out")]) for _ in range(2)]
+    assert [child.wait() for child in children] == [0, 0]
+    forecasting.run(path, tmp_path / "alone")
+    assert bytes_of(tmp_path / "out") == bytes_of(tmp_path / "alone")
+
+
 def test_a_short_history_has_a_forecast_and_a_reason_for_no_accuracy(panel_file, tmp_path):
     report = forecasting.run(panel_file({("S", "D", "T"): [3, 4, 5] * 4}), tmp_path)
     assert report.origins == ()

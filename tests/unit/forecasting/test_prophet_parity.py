@@ -1,8 +1,10 @@
 """prophet_batch against Prophet's own Stan program.
 
-Tolerance: no series of an additive model ends above Stan's objective, and of a multiplicative one, which has more than one
-optimum, none by more than a twentieth of a nat; and at the tight tolerance the mean absolute difference over the mean absolute
-forecast is within 1 % at the 95th percentile of the series that Stan itself has brought to within a thousandth of a nat.
+Tolerance, at the tight tolerance of the solver:
+- no series ends above the best objective that Stan reaches, by LBFGS or Newton, from Prophet's start or from ours: additive models
+  to the digits that Stan prints, multiplicative ones, which have more than one optimum, to a twentieth of a nat;
+- the mean absolute difference from the forecast of that best fit over its mean absolute forecast is within 1 % at the 95th
+  percentile of series.
 """
 
 import numpy as np
@@ -21,7 +23,6 @@ GRID = [
     ProphetSettings(n_changepoints=10, changepoint_prior_scale=0.5, yearly_seasonality=False),
     ProphetSettings(n_changepoints=10, changepoint_range=0.95, changepoint_prior_scale=0.005),
 ]
-CONVERGED_NATS = 1e-3
 PRINTED_NATS = 2e-5
 """Stan's objective as cmdstan prints it."""
 OTHER_OPTIMUM_NATS = 0.05
@@ -34,8 +35,9 @@ def allowed(of):
 def compare(dates, y, future, of):
     """Each series' relative difference from Stan, and how much lower our objective is."""
     ours = prophet_batch.forecast(dates, y, future, of, TIGHT_TOLERANCE)
-    stan = prophet_stan.forecast(dates, y, future, of, effort="thorough")
     assert set(ours.status) == {prophet_batch.FITTED}
+    starts = [prophet_stan.start_from(ours, y, row, of) for row in range(len(y))]
+    stan = prophet_stan.forecast(dates, y, future, of, effort="thorough", starts=starts)
     difference = np.abs(ours.mean - stan.mean).mean(axis=1) / np.abs(stan.mean).mean(axis=1)
     return difference, stan.objective - ours.objective
 
@@ -77,6 +79,4 @@ def test_ninety_five_of_a_hundred_series_are_within_one_percent(calendar, demand
     dates, future = calendar(weeks)
     difference, gain = compare(dates, demand(30, weeks, seed=weeks), future, of)
     assert gain.min() > -allowed(of)
-    settled = gain < CONVERGED_NATS
-    assert settled.mean() > 0.4
-    assert np.quantile(difference[settled], 0.95) < 0.01
+    assert np.quantile(difference, 0.95) < 0.01
