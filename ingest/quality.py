@@ -250,11 +250,12 @@ def _lay_rows(con: duckdb.DuckDBPyConnection, contract: Contract, source: _Sourc
         for column in contract.columns
     ]
     has_duplicates_rule = any(rule.metric == "duplicateValues" for rule in contract.dataset_rules)
-    duplicates = "count(_key) - count(distinct _key)" if has_duplicates_rule else "null::bigint"
+    keys = f"count(_key) - count(distinct _key) as duplicates from {_table('rows', contract.feed)}"
+    duplicates = keys if has_duplicates_rule else "null::bigint as duplicates"
     con.execute(
         f"create table {_table('shape', contract.feed)} as select contracted, found, duplicates "
         f"from (values {', '.join(f'({_literal(contracted)}, {_literal(found)})' for contracted, found in shape)}) as type(contracted, found), "
-        f"(select {duplicates} as duplicates from {_table('rows', contract.feed)}) as key"
+        f"(select {duplicates}) as key"
     )
 
 
@@ -393,7 +394,10 @@ def _evaluate(
     context.enable_analytics(False)
     context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
     source = context.data_sources.add_sql(
-        "bronze", connection_string=f"duckdb:///{database}", create_temp_table=False, kwargs=_ENGINE
+        "bronze",
+        connection_string=f"duckdb:///{database}",
+        create_temp_table=False,
+        kwargs=_ENGINE,
     )
     for index, (feed, expectations) in enumerate(suites.items(), start=1):
         for subject in _SUBJECTS:
