@@ -39,20 +39,26 @@
 {% macro staged(feed, columns) -%}
 with loaded as (select * from {{ bronze(feed) }}),
 
-paths as (
-    select distinct path, seq from {{ snapshot('path') }}
-    where feed = '{{ feed }}' and kind = 'rows'
+reading as (
+    -- which commit read which file into which Parquet file
+    select
+        paths.path,
+        files.*
+    from (
+        select distinct path, seq from {{ snapshot('path') }}
+        where feed = '{{ feed }}' and kind = 'rows'
+    ) as paths
+    inner join {{ ref('stg_file') }} as files on paths.seq = files.seq and files.feed = '{{ feed }}'
 ),
 
-files as (select * from {{ ref('stg_file') }} where feed = '{{ feed }}'),
-
 final as (
+    -- every row has its reading; a left join lets the engine know that it loses none
     select
         {{ key(["'" ~ feed ~ "'", 'loaded._key']) }} as line_key,
-        paths.seq,
-        files.first_seq as arrival,
-        files.last_seq,
-        files.prior_date_to,
+        reading.seq,
+        reading.first_seq as arrival,
+        reading.last_seq,
+        reading.prior_date_to,
         loaded._pos as pos,
         loaded._sender as sender,
         loaded._file as source_file,
@@ -61,8 +67,7 @@ final as (
         {{ column }}{{ ',' if not loop.last }}
         {%- endfor %}
     from loaded
-    inner join paths on loaded.filename = paths.path
-    inner join files on paths.seq = files.seq and loaded._file = files.file
+    left join reading on loaded.filename = reading.path and loaded._file = reading.file
 )
 
 select * from final

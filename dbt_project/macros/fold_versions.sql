@@ -436,7 +436,7 @@ home as (
         {{ for_ever() }} as valid_to,
         0 as seq_from,
         {{ open_seq() }} as seq_to
-    from (select distinct {{ home_of }} from version) as seen
+    from (select distinct {{ home_of }} from event) as seen
     where not exists (
         select 1 from {{ ref('int_distributor_map') }} as known_home
         where known_home.distributor_code = seen.{{ home_of }}
@@ -445,7 +445,7 @@ home as (
 
 {% endif -%}
 {%- set maps = ['sku'] + (['outlet'] if outlet_owner else []) + (['home'] if home_of else []) -%}
-meant as (
+meant as {{ computed_in_place() }} (
     -- a version is cut at each commit at which what its codes mean changed
     select
         version.*,
@@ -567,7 +567,7 @@ select * from folded
     What the codes that occur mean, by date and as known: the sender's own rows of the map, else those of owner '*', else unknown.
 #}
 {% macro meaning(name, map, owner, code, unknown) -%}
-{{ name }}_seen as (select distinct {{ owner }} as owner, {{ code }} from version),
+{{ name }}_seen as (select distinct {{ owner }} as owner, {{ code }} from event),
 
 {{ name }} as (
     select own.*

@@ -148,27 +148,25 @@ class BronzeFactory:
         entries = []
         for file, (_, date_from, date_to) in zip(files, covered, strict=True):
             first = self.seen.setdefault((file.digest(), profile, file.sender), seq)
-            entries.append(
-                {
-                    "seq": seq, "feed": feed, "profile": profile, "mode": mode, "replay": replay, "sender": file.sender,
-                    "file": f"{profile}/{file.sender}/{file.name}", "sha256": file.digest(),
-                    "arrived_at": file.arrived_at or EPOCH + dt.timedelta(hours=seq),
-                    "status": "loaded" if file.rows else "nil",
-                    "records": len(file.rows) + file.rejected, "loaded": len(file.rows), "rejected": file.rejected,
-                    "blank": 0, "total_lines": 0, "left_out": 0, "date_from": date_from, "date_to": date_to,
-                    "names_day": file.names_day, "first_seq": first,
-                }  # fmt: skip
-            )
-        self.commits.append(
-            {
-                "seq": seq, "committed_at": EPOCH + dt.timedelta(hours=seq), "feed": feed, "profile": profile,
-                "mode": mode, "replay": replay, "files": entries, "rows": self._write_rows(feed, files, profile, key),
-                "scopes": [
-                    {"seq": seq, "feed": feed, "sender": sender, "date_from": date_from, "date_to": date_to}
-                    for sender, date_from, date_to in scopes
-                ],
+            entry = {
+                "seq": seq, "feed": feed, "profile": profile, "mode": mode, "replay": replay, "sender": file.sender,
+                "file": f"{profile}/{file.sender}/{file.name}", "sha256": file.digest(),
+                "arrived_at": file.arrived_at or EPOCH + dt.timedelta(hours=seq),
+                "status": "loaded" if file.rows else "nil",
+                "records": len(file.rows) + file.rejected, "loaded": len(file.rows), "rejected": file.rejected,
+                "blank": 0, "total_lines": 0, "left_out": 0, "date_from": date_from, "date_to": date_to,
+                "names_day": file.names_day, "first_seq": first,
             }  # fmt: skip
-        )
+            entries.append(entry)
+        commit = {
+            "seq": seq, "committed_at": EPOCH + dt.timedelta(hours=seq), "feed": feed, "profile": profile, "mode": mode,
+            "replay": replay, "files": entries, "rows": self._write_rows(feed, files, profile, key),
+            "scopes": [
+                {"seq": seq, "feed": feed, "sender": sender, "date_from": date_from, "date_to": date_to}
+                for sender, date_from, date_to in scopes
+            ],
+        }  # fmt: skip
+        self.commits.append(commit)
         return seq
 
     def snapshot(self, *, through_seq: int | None = None, as_of: dt.date | None = None) -> None:

@@ -166,7 +166,7 @@ class History:
         return File(sender, self._with_repeats(rows), f"{self.number:04}.csv", date_from=first, date_to=last)
 
     def _with_repeats(self, rows: list[Row]) -> list[Row]:
-        return rows + [self.random.choice(rows)] if rows and self.random.random() < 0.1 else rows
+        return [*rows, self.random.choice(rows)] if rows and self.random.random() < 0.1 else rows
 
     def _commit(self, kind: Kind, mode: str, files: list[File], is_replay: bool = False) -> None:
         seq = self.bronze.commit(kind.feed, files, mode=mode, replay=is_replay)

@@ -41,7 +41,10 @@ final as (
         true as is_current,
         false as is_listed
     from seller
-    where not exists (select 1 from listed where listed.distributor_code = seller.distributor_code)
+    where not exists (
+        select 1 from listed
+        where listed.distributor_code = seller.distributor_code
+    )
 )
 
 select * from final

@@ -1,34 +1,84 @@
 {{ config(materialized='table') }}
 
--- the steward's queue: every code and unit that live lines bear and nothing explains, the weightiest first to be looked at
+-- the steward's queue: every code and unit that live lines bear and nothing explains
 with line as (
     select
-        'dms_invoice_line' as feed, distributor_code as owner, business_date, sender_sku_code, sku_code, sender_outlet_code, outlet_code,
-        territory_code, unit, factor, qty, value_net
+        'dms_invoice_line' as feed,
+        distributor_code as owner,
+        business_date,
+        sender_sku_code,
+        sku_code,
+        sender_outlet_code,
+        outlet_code,
+        territory_code,
+        unit,
+        factor,
+        qty,
+        value_net
     from {{ ref('sale_line_version') }}
     where {{ is_live() }}
     union all
     select
-        'erp_dispatch_line' as feed, sender as owner, business_date, sender_sku_code, sku_code, null as sender_outlet_code,
-        null as outlet_code, null as territory_code, unit, factor, qty_base as qty, value_net
+        'erp_dispatch_line' as feed,
+        sender as owner,
+        business_date,
+        sender_sku_code,
+        sku_code,
+        null as sender_outlet_code,
+        null as outlet_code,
+        null as territory_code,
+        unit,
+        factor,
+        qty_base as qty,
+        value_net
     from {{ ref('dispatch_line_version') }}
     where {{ is_live() }}
     union all
     select
-        'pos_sale' as feed, retailer_code as owner, business_date, sender_sku_code, sku_code, sender_outlet_code, outlet_code,
-        territory_code, unit, factor, qty_base as qty, value_net
+        'pos_sale' as feed,
+        retailer_code as owner,
+        business_date,
+        sender_sku_code,
+        sku_code,
+        sender_outlet_code,
+        outlet_code,
+        territory_code,
+        unit,
+        factor,
+        qty_base as qty,
+        value_net
     from {{ ref('pos_sale_version') }}
     where {{ is_live() }}
     union all
     select
-        'goods_receipt' as feed, distributor_code as owner, business_date, sender_sku_code, sku_code, null as sender_outlet_code,
-        null as outlet_code, null as territory_code, unit, factor, qty_base as qty, null as value_net
+        'goods_receipt' as feed,
+        distributor_code as owner,
+        business_date,
+        sender_sku_code,
+        sku_code,
+        null as sender_outlet_code,
+        null as outlet_code,
+        null as territory_code,
+        unit,
+        factor,
+        qty_base as qty,
+        null as value_net
     from {{ ref('receipt_line_version') }}
     where {{ is_live() }}
     union all
     select
-        'dms_stock' as feed, distributor_code as owner, business_date, sender_sku_code, sku_code, null as sender_outlet_code,
-        null as outlet_code, null as territory_code, unit, factor, closing_qty_base as qty, null as value_net
+        'dms_stock' as feed,
+        distributor_code as owner,
+        business_date,
+        sender_sku_code,
+        sku_code,
+        null as sender_outlet_code,
+        null as outlet_code,
+        null as territory_code,
+        unit,
+        factor,
+        closing_qty_base as qty,
+        null as value_net
     from {{ ref('stock_declaration_version') }}
     where {{ is_live() }}
 ),
@@ -41,14 +91,34 @@ shown as (
 ),
 
 unexplained as (
-    select 'SKU' as kind, sender_sku_code as code, shown.* from shown where sku_code = 'UNKNOWN'
+    select
+        'SKU' as kind,
+        sender_sku_code as code,
+        shown.*
+    from shown
+    where sku_code = 'UNKNOWN'
     union all
-    select 'OUTLET' as kind, sender_outlet_code as code, shown.* from shown where outlet_code = 'UNKNOWN'
+    select
+        'OUTLET' as kind,
+        sender_outlet_code as code,
+        shown.*
+    from shown
+    where outlet_code = 'UNKNOWN'
     union all
-    select 'OUTLET_TERRITORY' as kind, outlet_code as code, shown.* from shown
+    select
+        'OUTLET_TERRITORY' as kind,
+        outlet_code as code,
+        shown.*
+    from shown
     where territory_code = 'UNKNOWN' and outlet_code <> 'UNKNOWN'
     union all
-    select 'UNIT' as kind, unit as code, shown.* from shown where factor is null and (unit not in ('CS', 'IN') or sku_code <> 'UNKNOWN')
+    -- a case of an unknown item has no size; that is the item's question, not the unit's
+    select
+        'UNIT' as kind,
+        unit as code,
+        shown.*
+    from shown
+    where factor is null and (unit not in ('CS', 'IN') or sku_code <> 'UNKNOWN')
 ),
 
 final as (
