@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-WITHHELD = (date(2026, 6, 20), date(2026, 6, 21))
+WITHHELD = (date(2026, 6, 23), date(2026, 6, 24))  # a Tuesday and a Wednesday: all sell
 
 
 @dataclass
