@@ -27,7 +27,8 @@ def ingest_feeds() -> None:
         import ingest
 
         settings = orchestration.settings(params)
-        report = ingest.run(settings.home, feed=feed, as_of=settings.as_of, progress=orchestration.progress(feed))
+        options = {"as_of": settings.as_of, "data_dirs": [settings.real_data]}
+        report = ingest.run(settings.home, feed=feed, progress=orchestration.progress(feed), **options)
         orchestration.tell(report)
         return len(report.commits)
 

@@ -146,7 +146,13 @@ def ingest(settings: Settings, as_json: bool, profile: str | None, sender: str |
 
     with terminal.progress("ingest") as progress:
         report = stage.run(
-            settings.home, profile=profile, sender=sender, feed=feed, as_of=settings.as_of, progress=progress
+            settings.home,
+            profile=profile,
+            sender=sender,
+            feed=feed,
+            as_of=settings.as_of,
+            progress=progress,
+            data_dirs=[settings.real_data],
         )
     return _show_taken(report, as_json)
 
@@ -162,7 +168,13 @@ def replay(settings: Settings, as_json: bool, profile: str | None, sender: str |
 
     with terminal.progress("replay") as progress:
         report = stage.replay(
-            settings.home, profile=profile, sender=sender, feed=feed, as_of=settings.as_of, progress=progress
+            settings.home,
+            profile=profile,
+            sender=sender,
+            feed=feed,
+            as_of=settings.as_of,
+            progress=progress,
+            data_dirs=[settings.real_data],
         )
     return _show_taken(report, as_json)
 
@@ -190,7 +202,15 @@ def check(
     """Dry run of one file: what would load, what would be rejected and why. Nothing is written but what you ask for."""
     import ingest as stage
 
-    report = stage.check(settings.home, file, profile=profile, sender=sender, feed=feed, as_of=settings.as_of)
+    report = stage.check(
+        settings.home,
+        file,
+        profile=profile,
+        sender=sender,
+        feed=feed,
+        as_of=settings.as_of,
+        data_dirs=[settings.real_data],
+    )
     from pyarrow import parquet
 
     for table, path in ((report.rows, rows), (report.rejects, rejects)):

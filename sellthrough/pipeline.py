@@ -43,7 +43,9 @@ def run(settings: Settings, as_of: date | None = None, progress: ProgressFor = l
     import ingest
     from ingest import quality
 
-    taken = ingest.run(settings.home, as_of=as_of or settings.as_of, progress=progress("ingest"))
+    taken = ingest.run(
+        settings.home, as_of=as_of or settings.as_of, progress=progress("ingest"), data_dirs=[settings.real_data]
+    )
     if needs_quality(settings):
         quality.run(settings.home, progress=progress("quality"))
     done: dict[str, dict[str, Any] | None] = dict.fromkeys(("build", "forecast", "alert", "publish"))

@@ -37,9 +37,13 @@ class Settings(BaseSettings):
     horizon_weeks: int = Field(default=8, ge=1, description="Weeks that the forecast looks ahead.")
     forecast_origins: int = Field(default=3, ge=1, description="Rolling origins of the backtest.")
     ingest_schedule: str = Field(default="30 12 * * *", description="When the DAG ingest_feeds runs (cron, UTC).")
+    real_data: Path = Field(
+        default=PROJECT_ROOT.parent / "shared" / "real_data",
+        description="A further folder in which files that a profile names, such as a GeoJSON, are looked for.",
+    )
     lock_timeout_s: float = Field(default=3600, ge=0, description="How long a writer waits for the one before it.")
 
-    @field_validator("home", "dbt_project")
+    @field_validator("home", "dbt_project", "real_data")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().resolve()
