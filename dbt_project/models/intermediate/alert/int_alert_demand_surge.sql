@@ -57,8 +57,11 @@ baseline as (
     select
         sku_code,
         distributor_code,
-        avg(least(greatest(qty_base, low), high)) as mean_qty_base,
-        stddev_samp(qty_base) as spread_qty_base
+        sum(least(greatest(qty_base, low), high)) / count(*) as mean_qty_base,
+        -- the sample's standard deviation out of whole-number sums, which do not depend on the order of the weeks
+        sqrt(
+            greatest(sum(qty_base * qty_base) - sum(qty_base) * sum(qty_base) / count(*), 0) / nullif(count(*) - 1, 0)
+        ) as spread_qty_base
     from bounded
     where weeks >= {{ threshold('DEMAND_SURGE', 'min_baseline_weeks') }}
     group by sku_code, distributor_code

@@ -33,7 +33,7 @@ expected as (
     select
         distributor_code,
         sku_code,
-        avg(cast(mean as double)) as weekly_mean
+        {{ ratio('sum(mean)', 'count(mean)') }} as weekly_mean
     from {{ ref('forecast_weekly') }}
     where
         level = 'SKU_DISTRIBUTOR'

@@ -33,15 +33,18 @@ demand as (
     select
         horizon.distributor_code,
         horizon.sku_code,
-        sum(
-            cast(forecast.mean as double) / 7 * greatest(
-                {{ days_between(
-                    'greatest(forecast.week_start, horizon.first_day)',
-                    'least(' ~ add_days('forecast.week_start', 6) ~ ', horizon.last_day)'
-                ) }} + 1,
-                0
+        cast(
+            sum(
+                forecast.mean * greatest(
+                    {{ days_between(
+                        'greatest(forecast.week_start, horizon.first_day)',
+                        'least(' ~ add_days('forecast.week_start', 6) ~ ', horizon.last_day)'
+                    ) }} + 1,
+                    0
+                )
             )
-        ) as demand_qty_base
+            as double
+        ) / 7 as demand_qty_base
     from horizon
     inner join {{ ref('forecast_weekly') }} as forecast
         on

@@ -71,7 +71,9 @@ select
         when rate.qty_base > 0 then {{ ratio('rate.value_net', 'rate.qty_base') }}
     end as unit_value_net,
     -- what an average SKU at a distributor sells a day, so that alerts can be weighed alike in a small network and in a large one
-    avg(case when rate.value_56d_net > 0 then cast(rate.value_56d_net as double) / 56 end) over () as mean_daily_value_net
+    -- (sums of decimals, since a mean of doubles depends on their order)
+    cast(sum(case when rate.value_56d_net > 0 then rate.value_56d_net end) over () as double)
+    / nullif(56 * count(case when rate.value_56d_net > 0 then 1 end) over (), 0) as mean_daily_value_net
 from now
 inner join history
     on now.distributor_code = history.distributor_code and now.sku_code = history.sku_code
