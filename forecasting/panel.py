@@ -154,17 +154,21 @@ def _digest(series: pl.DataFrame, weeks: Dates, quantity: Floats, stocked_out: B
 
 
 def unconstrained(quantity: Floats, stocked_out: Bools, longest: int) -> Floats:
-    """Quantities with the weeks of an empty shelf unknown (NaN) rather than low.
+    """Quantities with the weeks that an empty shelf has cut short unknown (NaN) rather than low.
 
-    Of an unbroken run of such weeks only the first `longest` are taken out: a shelf that stays empty for longer is a
-    listing that has ended, and its weeks without sales are what there is to know.
+    A shelf often runs empty because the week was good. So a week that has sold at least what weeks with a full shelf sell on
+    average is kept: leaving out good weeks would pull the forecast down. And of an unbroken run of empty weeks only the first
+    `longest` are taken out: a shelf that stays empty for longer is a listing that has ended, and its weeks without sales are
+    what there is to know.
     """
     run = np.zeros(quantity.shape, dtype=np.int64)
     length = np.zeros(quantity.shape[0], dtype=np.int64)
     for week in range(quantity.shape[1]):
         length = np.where(stocked_out[:, week], length + 1, 0)
         run[:, week] = length
-    return np.where((run > 0) & (run <= longest), np.nan, quantity)
+    full = ~np.isnan(quantity) & ~stocked_out
+    usual = np.where(full, quantity, 0.0).sum(axis=1) / np.maximum(full.sum(axis=1), 1)
+    return np.where((run > 0) & (run <= longest) & (quantity < usual[:, None]), np.nan, quantity)
 
 
 def demand_class(quantity: Floats, new_below_weeks: int) -> Strings:

@@ -93,6 +93,12 @@ def test_weeks_of_an_empty_shelf_are_unknown_until_the_listing_has_ended():
     np.testing.assert_array_equal(known, [[5, np.nan, np.nan, 5, np.nan, np.nan, np.nan, 0]])
 
 
+def test_a_good_week_is_kept_though_the_shelf_ran_empty():
+    quantity = np.array([[5.0, 9, 1, 5]])
+    empty = np.array([[False, True, True, False]])
+    np.testing.assert_array_equal(demand_panel.unconstrained(quantity, empty, longest=3), [[5, 9, np.nan, 5]])
+
+
 @pytest.mark.parametrize(
     ("values", "expected"),
     [
