@@ -79,7 +79,7 @@ TITLES = {
     "stock_that_does_not_tie": "Stock against movements (reconciliation cells)",
     "feeds_late_or_missing": "Feeds late or missing",
     "open_alerts": "Open alerts",
-    "forecast_accuracy": "Forecast accuracy, SKU x territory (gain: how much of seasonal naive's error is saved)",
+    "forecast_accuracy": "Forecast accuracy, SKU x territory (gain: seasonal naive's WAPE less the model's)",
     "shown": "Published",
 }
 

@@ -79,7 +79,7 @@ def show_rows(title: str, rows: Sequence[dict[str, Any]], limit: int = 20) -> No
     """Print rows as a table under a title; nothing when there are none."""
     if not rows:
         return
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False, header_style="bold")
     for name in rows[0]:
         numeric = all(isinstance(row[name], (int, float)) or row[name] is None for row in rows)
         table.add_column(name, justify="right" if numeric else "left", overflow="fold")
@@ -88,7 +88,7 @@ def show_rows(title: str, rows: Sequence[dict[str, Any]], limit: int = 20) -> No
             *("" if value is None else f"{value:,}" if isinstance(value, int) else str(value) for value in row.values())
         )
     console = Console(width=None if sys.stdout.isatty() else 160)
-    console.print()
+    console.print(f"\n{title}", style="bold", highlight=False)
     console.print(table)
     if len(rows) > limit:
         console.print(f"… and {len(rows) - limit} more (--json shows all)")
