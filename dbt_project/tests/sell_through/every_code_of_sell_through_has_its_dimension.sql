@@ -1,5 +1,7 @@
 {%- for dimension in ['sku', 'distributor', 'territory'] %}
-select distinct '{{ dimension }}' as dimension, cell.{{ dimension }}_code as code
+select distinct
+    '{{ dimension }}' as dimension,
+    cell.{{ dimension }}_code as code
 from {{ ref('sell_through_monthly') }} as cell
 where not exists (
     select 1 from {{ ref(dimension) }} as member

@@ -3,12 +3,22 @@ with judged as (
     {%- for versions in [
         'sale_line_version', 'dispatch_line_version', 'receipt_line_version', 'stock_declaration_version', 'pos_sale_version'
     ] %}
-    select source_seq as seq, source_file as file, outcome, count(*) as row_count from {{ ref(versions) }}
+    select
+        source_seq as seq,
+        source_file as file,
+        outcome,
+        count(*) as row_count
+    from {{ ref(versions) }}
     where outcome is not null
     group by source_seq, source_file, outcome
     union all
     {%- endfor %}
-    select seq, source_file as file, outcome, count(*) as row_count from {{ ref('int_master_outcome') }}
+    select
+        seq,
+        source_file as file,
+        outcome,
+        count(*) as row_count
+    from {{ ref('int_master_outcome') }}
     group by seq, source_file, outcome
 ),
 

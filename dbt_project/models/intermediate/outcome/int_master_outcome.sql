@@ -17,7 +17,13 @@ with stated as (
         ('stg_sku_xref', ['sku_code', 'valid_to']),
         ('stg_outlet_xref', ['outlet_code', 'valid_to']),
     ] %}
-    select line_key, seq, pos, source_file, {{ content(values) }} as said from {{ ref(source) }}
+    select
+        line_key,
+        seq,
+        pos,
+        source_file,
+        {{ content(values) }} as said
+    from {{ ref(source) }}
     where seq = last_seq
     {{ 'union all' if not loop.last }}
     {%- endfor %}
@@ -26,7 +32,10 @@ with stated as (
 compared as (
     select
         *,
-        case when said is distinct from lag(said) over (partition by line_key order by seq, pos) then 1 else 0 end as is_change
+        case
+            when coalesce(said <> lag(said) over (partition by line_key order by seq, pos), true) then 1
+            else 0
+        end as is_change
     from stated
 ),
 

@@ -11,21 +11,25 @@
 {% set watermark = watermark_of(this) -%}
 with touched_day as (
     {%- for versions in ['sale_line_version', 'dispatch_line_version', 'pos_sale_version'] %}
-    select business_date from {{ ref(versions) }} where max_seq > {{ watermark }}
+    select business_date from {{ ref(versions) }}
+    where max_seq > {{ watermark }}
     {{ 'union' if not loop.last }}
     {%- endfor %}
 ),
 
 sale as (
-    select * from {{ ref('sale_line_version') }} where business_date in (select business_date from touched_day)
+    select * from {{ ref('sale_line_version') }}
+    where business_date in (select business_date from touched_day)
 ),
 
 dispatch as (
-    select * from {{ ref('dispatch_line_version') }} where business_date in (select business_date from touched_day)
+    select * from {{ ref('dispatch_line_version') }}
+    where business_date in (select business_date from touched_day)
 ),
 
 store_sale as (
-    select * from {{ ref('pos_sale_version') }} where business_date in (select business_date from touched_day)
+    select * from {{ ref('pos_sale_version') }}
+    where business_date in (select business_date from touched_day)
 ),
 
 final as (

@@ -1,1 +1,3 @@
+{{ config(materialized='table') }}
+
 {{ sell_through_period_sql('month', 'month_start') }}

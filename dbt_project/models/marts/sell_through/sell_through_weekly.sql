@@ -1,1 +1,3 @@
+{{ config(materialized='table') }}
+
 {{ sell_through_period_sql('week', 'week_start') }}
