@@ -375,14 +375,18 @@ def explain(
     return FINE
 
 
-@main.command()
+@main.command(context_settings={"ignore_unknown_options": True})
+@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[AIRFLOW COMMAND]…")
 @click.option("--port", type=int, default=8080, show_default=True, help="The port of the web page, on loopback.")
 @common
-def airflow(settings: Settings, as_json: bool, port: int) -> int:
-    """Start Airflow on this machine with the DAGs, the pool and the data home ready."""
+def airflow(settings: Settings, as_json: bool, port: int, words: tuple[str, ...]) -> int:
+    """Start Airflow on this machine with the DAGs, the pool and the data home ready.
+
+    With further words: run that Airflow command on the same metadata, such as `sellthrough airflow backfill create …`.
+    """
     from sellthrough import scheduler
 
-    return scheduler.standalone(settings, port)
+    return scheduler.command(settings, port, words) if words else scheduler.standalone(settings, port)
 
 
 @main.command()

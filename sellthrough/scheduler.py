@@ -85,6 +85,11 @@ def prepare(settings: Settings, port: int = 8080) -> dict[str, str]:
     return chosen
 
 
+def command(settings: Settings, port: int, words: tuple[str, ...]) -> int:
+    """Become an Airflow command that works on the metadata of the home."""
+    return _become(prepare(settings, port), settings, words)
+
+
 def standalone(settings: Settings, port: int) -> int:
     """Become Airflow standalone; ends with it."""
     user, password = login(settings)
@@ -93,6 +98,10 @@ def standalone(settings: Settings, port: int) -> int:
     terminal.show(
         f"Data home: {settings.home}. Put files under {settings.landing}/<profile>/<sender>/ and trigger ingest_feeds."
     )
+    return _become(chosen, settings, ("standalone",))
+
+
+def _become(chosen: dict[str, str], settings: Settings, words: tuple[str, ...]) -> int:
     sys.stdout.flush()
     os.chdir(settings.airflow_home)
-    os.execve(sys.executable, [sys.executable, "-m", "airflow", "standalone"], chosen)
+    os.execve(sys.executable, [sys.executable, "-m", "airflow", *words], chosen)
