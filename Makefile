@@ -35,9 +35,9 @@ lint: $(VENV)/.lint ## ruff, mypy, layers, SQL style, dbt conventions
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/sqlfluff lint --processes 2 --nofail-on-missing dbt_project/models dbt_project/tests
-	@$(BIN)/python -m dbt.cli.main --quiet parse --project-dir dbt_project --profiles-dir dbt_project --target-path $(CURDIR)/build/dbt --log-path $(CURDIR)/build/dbt
-	@$(BIN)/dbt-bouncer --config-file dbt-bouncer.yml
+	@$(BIN)/sqlfluff lint --processes 2 dbt_project/models dbt_project/tests
+	@$(BIN)/dbt --quiet parse --project-dir dbt_project --profiles-dir dbt_project --target-path $(CURDIR)/build/dbt --log-path $(CURDIR)/build/dbt
+	@$(BIN)/dbt-bouncer run --config-file dbt-bouncer.yml
 
 fix: $(VENV)/.lint ## let ruff and sqlfluff mend what they can
 	@$(BIN)/ruff check --fix .
