@@ -118,7 +118,9 @@ def test_every_loaded_row_has_one_outcome(built: tuple[Path, Path, History, list
 
 def test_the_history_holds_every_kind_of_change(built: tuple[Path, Path, History, list[int]]) -> None:
     home, _, _, _ = built
-    causes = {cause for (cause,) in query(home, "select distinct cause from history.sale_line_version")}
+    causes = {
+        cause for feed in VERSIONS for (cause,) in query(home, f"select distinct cause from history.{feed}_version")
+    }
     assert causes >= {"first", "late", "edited", "cancelled", "deleted", "remapped", "duplicated", "repeated", "stale"}
 
 
