@@ -53,6 +53,8 @@ CONTROL = {
     "path": [("feed", pa.string()), ("kind", pa.string()), ("seq", pa.int64()), ("path", pa.string())],
     "rule": [("feed", pa.string()), ("rule", pa.string()), ("severity", pa.string()), ("bit", pa.int64()),
              ("description", pa.string())],
+    "cut_off": [("profile", pa.string()), ("feed", pa.string()), ("days", pa.int64()), ("time_of_day", pa.string()),
+                ("zone", pa.string())],
     "build": [("through_seq", pa.int64()), ("as_of", pa.date32())],
 }  # fmt: skip
 
@@ -190,6 +192,7 @@ class BronzeFactory:
                 if commit["rows"]
             ],
             "rule": [],
+            "cut_off": [],
             "build": [{"through_seq": through, "as_of": as_of or latest}],
         }
         for name, rows in tables.items():

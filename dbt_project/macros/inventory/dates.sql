@@ -15,5 +15,12 @@
 {# The month before a first of the month. #}
 {% macro previous_month(month) -%}cast({{ month }} - interval '1' month as date){%- endmacro %}
 
-{# A time of day, UTC. #}
-{% macro at_hour(day, hour) -%}(cast({{ day }} as timestamp) + interval '1' hour * {{ hour }}){%- endmacro %}
+{# A wall-clock time (text HH:MM) of a day in a time zone, as UTC. Sources: DuckDB's timezone(), Spark's to_utc_timestamp(). #}
+{% macro utc_time(day, time_of_day, zone) -%}
+    {%- set wall_clock = "cast(cast(" ~ day ~ " as varchar) || ' ' || " ~ time_of_day ~ " || ':00' as timestamp)" -%}
+    {%- if target.type == 'spark' -%}
+        to_utc_timestamp({{ wall_clock }}, {{ zone }})
+    {%- else -%}
+        timezone('UTC', timezone({{ zone }}, {{ wall_clock }}))
+    {%- endif -%}
+{%- endmacro %}

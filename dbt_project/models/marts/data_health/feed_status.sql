@@ -2,19 +2,21 @@
 
 with feed_day as (select * from {{ ref('int_feed_day') }}),
 
-cut_off as (select * from {{ ref('feed_cut_off') }}),
+cut_off as (select * from {{ ref('stg_cut_off') }}),
 
 due as (
     select
         feed_day.*,
         case
             when feed_day.is_owed
-                then {{ at_hour(
-                    add_days('feed_day.business_date', 'coalesce(cut_off.days_after, 1)'), 'coalesce(cut_off.hour_utc, 12)'
+                then {{ utc_time(
+                    add_days('feed_day.business_date', 'coalesce(cut_off.days, 1)'),
+                    "coalesce(cut_off.time_of_day, '12:00')",
+                    "coalesce(cut_off.zone, 'UTC')"
                 ) }}
         end as expected_by
     from feed_day
-    left join cut_off on feed_day.feed = cut_off.feed
+    left join cut_off on feed_day.feed = cut_off.feed and feed_day.profile = cut_off.profile
 )
 
 select
