@@ -30,15 +30,6 @@
     {%- endif -%}
 {%- endmacro %}
 
-{# Every date from one to another, both included, as a one-column table `date_day`; for use in a from clause. #}
-{% macro date_series(date_from, date_to) -%}
-    {%- if target.type == 'spark' -%}
-        (select explode(sequence({{ date_from }}, {{ date_to }}, interval 1 day)) as date_day)
-    {%- else -%}
-        (select cast(unnest(generate_series({{ date_from }}, {{ date_to }}, interval 1 day)) as date) as date_day)
-    {%- endif -%}
-{%- endmacro %}
-
 {# The ends of the calendar as we use it: since ever, for ever. #}
 {% macro since_ever() -%} cast('0001-01-01' as date) {%- endmacro %}
 {% macro for_ever() -%} cast('9999-12-31' as date) {%- endmacro %}

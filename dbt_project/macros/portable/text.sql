@@ -4,12 +4,3 @@
         coalesce(cast({{ column }} as varchar), chr(1)){{ " || chr(2) || " if not loop.last }}
     {%- endfor -%}
 {%- endmacro %}
-
-{# Distinct texts joined in order. #}
-{% macro joined_text(expression, separator=', ') -%}
-    {%- if target.type == 'spark' -%}
-        array_join(array_sort(collect_set({{ expression }})), '{{ separator }}')
-    {%- else -%}
-        string_agg(distinct {{ expression }}, '{{ separator }}' order by {{ expression }})
-    {%- endif -%}
-{%- endmacro %}
