@@ -40,7 +40,7 @@ def main() -> None:
         costs += [cost(stage, "from nothing", home) for stage in STAGES]
         shutil.copytree(last_day, home / "landing", dirs_exist_ok=True)
         costs += [cost(stage, "one new day", home) for stage in STAGES]
-        costs.append(cost("run", "nothing new", home))
+        costs += [cost("run", "expectations", home), cost("run", "nothing new", home)]
     if given.json:
         sys.stdout.write(json.dumps(costs, indent=1) + "\n")
         return
