@@ -97,7 +97,7 @@ Where to look:
   {settings.serving / "parquet"}   the same tables as Parquet
   {settings.home / "truth"}   what really happened, and what each planted defect changes
   .venv/bin/sellthrough status   feeds, rejects, the steward's queue
-  make airflow   the same DAGs in Airflow's web page""")
+  SELLTHROUGH_HOME={settings.home} make airflow   the same DAGs in Airflow's web page""")
 
 
 def _simulate(settings: Settings, **size: int) -> None:
