@@ -32,8 +32,17 @@ def test_halves_are_rounded_away_from_zero_once():
 def test_every_level_has_the_same_total_as_decimals(means):
     units, _ = to_units(np.array(means)[:, None])
     totals = {sum(to_decimal(add_up(level, units)).to_pylist(), Decimal(0)) for level in levels(CELLS)}
-    assert len(totals) == 1
+    assert totals == {sum(to_decimal(units).to_pylist(), Decimal(0))}
     assert len(LEVELS) == 6
+
+
+def test_a_member_is_the_sum_of_its_cells():
+    units = np.array([[1], [20], [300], [4000]])
+    sums = {level.name: add_up(level, units)[:, 0].tolist() for level in levels(CELLS)}
+    assert sums["SKU_DISTRIBUTOR"] == [21, 300, 4000]
+    assert sums["SKU_TERRITORY"] == [301, 20, 4000]
+    assert sums["TERRITORY"] == [4301, 20]
+    assert sums["TOTAL"] == [4321]
 
 
 def test_means_too_large_for_the_type_are_held_down_and_named():
