@@ -368,7 +368,13 @@ _SCOPE: Schema = {"seq": pl.Int64, "feed": pl.String, "sender": pl.String, "date
 _PATH: Schema = {"feed": pl.String, "kind": pl.String, "seq": pl.Int64, "path": pl.String}
 _RULE: Schema = {"feed": pl.String, "rule": pl.String, "severity": pl.String, "bit": pl.Int64, "description": pl.String}
 
-_CUT_OFF: Schema = {"profile": pl.String, "feed": pl.String, "days": pl.Int64, "time_of_day": pl.String, "zone": pl.String}
+_CUT_OFF: Schema = {
+    "profile": pl.String,
+    "feed": pl.String,
+    "days": pl.Int64,
+    "time_of_day": pl.String,
+    "zone": pl.String,
+}
 
 
 def _cut_offs(home: Path, log: CommitLog) -> Iterator[tuple[str, str, int, str, str]]:
