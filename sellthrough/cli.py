@@ -76,6 +76,13 @@ def common(command: Callable[..., int]) -> Callable[..., None]:
     return wrapped
 
 
+def some_files(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that choose among the files of the landing."""
+    for name in ("feed", "sender", "profile"):
+        command = click.option(f"--{name}", help=f"Only files of this {name}.")(command)
+    return command
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.version_option(package_name="sellthrough")
 def main() -> None:
@@ -136,9 +143,7 @@ def simulate(
 
 
 @main.command()
-@click.option("--profile", help="Only files of this profile.")
-@click.option("--sender", help="Only files of this sender.")
-@click.option("--feed", help="Only files of this feed.")
+@some_files
 @common
 def ingest(settings: Settings, as_json: bool, profile: str | None, sender: str | None, feed: str | None) -> int:
     """Take in what has landed; what is already committed is left alone."""
@@ -158,9 +163,7 @@ def ingest(settings: Settings, as_json: bool, profile: str | None, sender: str |
 
 
 @main.command()
-@click.option("--profile", help="Only files of this profile.")
-@click.option("--sender", help="Only files of this sender.")
-@click.option("--feed", help="Only files of this feed.")
+@some_files
 @common
 def replay(settings: Settings, as_json: bool, profile: str | None, sender: str | None, feed: str | None) -> int:
     """Take files in again after a profile or contract was mended: the only way round "already committed"."""
