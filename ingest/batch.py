@@ -6,7 +6,7 @@ import hashlib
 import io
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Literal
 
@@ -17,8 +17,9 @@ from ingest.contracts import ENVELOPE, REJECTS, Contract, Rule
 from ingest.enrichment import Geography
 from ingest.errors import FileUnreadable
 from ingest.layout import Layout, lay_out
+from ingest.limits import DEFAULT, Limits
 from ingest.normalise import natural_key, normalise
-from ingest.profiles import Period, Reading
+from ingest.profiles import SOLE, Period, Reading, Route
 from ingest.readers import Framed, column_names, read
 from ingest.validate import Finding, find, flag_mask
 
@@ -70,6 +71,7 @@ class FileResult:
     rows_to: date | None = None
     content: str = ""
     senders: tuple[str, ...] = ()
+    left_out_reasons: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -124,8 +126,16 @@ class _Part:
     """A group of files with one header, judged."""
 
     frame: pl.DataFrame
-    counts: dict[str, tuple[int, int, int]]
+    counts: dict[str, _Counts]
     rejects: list[dict[str, object]]
+
+
+@dataclass(frozen=True)
+class _Counts:
+    blank: int = 0
+    total_lines: int = 0
+    rejected: int = 0
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
 
 def read_batch(
@@ -133,16 +143,21 @@ def read_batch(
     reading: Reading,
     contract: Contract,
     geographies: Mapping[str, Geography] | None = None,
+    route: Route = SOLE,
+    limits: Limits = DEFAULT,
 ) -> Batch:
     """Read files of one profile and feed.
 
     Files that cannot be read at all become rejected files; they never stop the others.
+
+    Args:
+        route: which records are this feed's, where the files serve several.
     """
     opened: list[_Opened] = []
     refused: dict[str, FileUnreadable] = {}
     layouts: dict[tuple[str, ...], Layout] = {}
     for source in sources:
-        outcome = _open(source, reading, contract, layouts)
+        outcome = _open(source, reading, contract, layouts, route, limits)
         if isinstance(outcome, FileUnreadable):
             refused[source.name] = outcome
         else:
@@ -150,7 +165,7 @@ def read_batch(
     groups: dict[tuple[str, ...], list[_Opened]] = {}
     for item in opened:
         groups.setdefault(item.framed.header, []).append(item)
-    parts = [_judge(group, reading, contract, geographies or {}) for group in groups.values()]
+    parts = [_judge(group, reading, contract, geographies or {}, route) for group in groups.values()]
     refused |= _without_records(opened, parts, reading)
     return _gather(sources, parts, refused, reading, contract)
 
@@ -175,16 +190,21 @@ def covered_dates(source: Source, period: Period) -> tuple[date | None, date | N
 
 
 def _open(
-    source: Source, reading: Reading, contract: Contract, layouts: dict[tuple[str, ...], Layout]
+    source: Source,
+    reading: Reading,
+    contract: Contract,
+    layouts: dict[tuple[str, ...], Layout],
+    route: Route,
+    limits: Limits,
 ) -> _Opened | FileUnreadable:
     try:
-        framed = read(source.data(), source.name, reading)
+        framed = read(source.data(), source.name, reading, limits, route.fields | reading.named_fields)
     except FileUnreadable as refusal:
         return refusal
     layout = layouts.get(framed.header)
     if layout is None:
         try:
-            layout = layouts[framed.header] = lay_out(framed.header, reading, contract)
+            layout = layouts[framed.header] = lay_out(framed.header, reading, contract, route)
         except FileUnreadable as refusal:
             return _counted(refusal, framed, reading)
     return _Opened(source, framed, layout)
@@ -195,14 +215,14 @@ def _without_records(opened: Sequence[_Opened], parts: Sequence[_Part], reading:
     refused = {}
     counts = {name: values for part in parts for name, values in part.counts.items()}
     for item in opened:
-        blank, total_lines, _ = counts.get(item.source.name, (0, 0, 0))
-        has_records = item.framed.entries > blank + total_lines
+        counted = counts.get(item.source.name, _Counts())
+        has_records = item.framed.entries > counted.blank + counted.total_lines
         if not has_records and covered_dates(item.source, reading.period) == (None, None):
             refused[item.source.name] = FileUnreadable(
                 "empty_file",
                 "has a header and no records, and names no day for which there was nothing; ask the sender for it again",
-                blank=blank,
-                total_lines=total_lines,
+                blank=counted.blank,
+                total_lines=counted.total_lines,
             )
     return refused
 
@@ -250,15 +270,19 @@ def _positioned(cells: pl.DataFrame, items: Sequence[tuple[int, Framed]]) -> pl.
         raise AssertionError(f"framed {total} entries, parsed {cells.height}")
     entries = np.concatenate([np.arange(count) for count in counts]) if counts else np.array([], dtype=np.int64)
     broken = np.zeros(total, dtype=bool)
+    left_out: list[str | None] = [None] * total if any(item.left_out for _, item in items) else []
     start = 0
     for (_, item), count in zip(items, counts, strict=True):
         for entry in item.broken:
             broken[start + entry] = True
+        for entry, reason in item.left_out.items():
+            left_out[start + entry] = reason
         start += count
     return cells.with_columns(
         pl.Series("_f", np.repeat([index for index, _ in items], counts) if counts else [], dtype=pl.UInt32),
         pl.Series("_entry", entries, dtype=pl.Int64),
         pl.Series("_broken", broken, dtype=pl.Boolean),
+        pl.Series("_left_out", left_out, dtype=pl.String) if left_out else pl.lit(None, pl.String).alias("_left_out"),
     )
 
 
@@ -274,7 +298,11 @@ def _skips(width: int, total_at: int | None, reading: Reading) -> list[pl.Expr]:
 
 
 def _judge(
-    group: Sequence[_Opened], reading: Reading, contract: Contract, geographies: Mapping[str, Geography]
+    group: Sequence[_Opened],
+    reading: Reading,
+    contract: Contract,
+    geographies: Mapping[str, Geography],
+    route: Route,
 ) -> _Part:
     layout = group[0].layout
     senders = pl.Series("_sender", [item.source.sender for item in group], dtype=pl.String)
@@ -285,9 +313,22 @@ def _judge(
         pl.lit(senders).gather(pl.col("_f")).alias("_sender"),
         (~(pl.col("_blank") | pl.col("_total"))).cast(pl.Int64).cum_sum().over("_f").alias("_record"),
     )
-    is_record = raw.select(~(pl.col("_blank") | pl.col("_total") | pl.col("_broken")).alias("x"))["x"]
+    raw = _routed(raw, layout, route)
+    is_record = raw.select(
+        ~(
+            pl.col("_blank")
+            | pl.col("_total")
+            | pl.col("_broken")
+            | pl.col("_unrouted")
+            | pl.col("_left_out").is_not_null()
+        )
+    ).to_series()
     normalised = normalise(raw, layout, reading, contract, geographies)
-    findings = [*_broken_findings(raw, group), *find(raw, is_record, normalised, layout, reading, contract)]
+    findings = [
+        *_broken_findings(raw, group),
+        *_unrouted_findings(raw, layout, route),
+        *find(raw, is_record, normalised, layout, reading, contract),
+    ]
     rejected = np.zeros(raw.height, dtype=bool)
     rejected[[finding.row for finding in findings]] = True
     frame = normalised.frame.with_columns(
@@ -297,8 +338,13 @@ def _judge(
         pl.Series("_rejected", rejected),
         is_record.alias("_is_record"),
     )
+    left_out: dict[int, dict[str, int]] = {}
+    for index, reason, count in (
+        raw.drop_nulls("_left_out").group_by("_f", "_left_out").len().sort("_f", "_left_out").iter_rows()
+    ):
+        left_out.setdefault(index, {})[reason] = count
     counts = {
-        names[index]: (blank, total, bad)
+        names[index]: _Counts(blank, total, bad, left_out.get(index, {}))
         for index, blank, total, bad in frame.select("_f", "_rejected")
         .with_columns(raw["_blank"], raw["_total"])
         .group_by("_f")
@@ -311,6 +357,58 @@ def _judge(
         natural_key(reading.key or contract.key).alias("_key"),
     )
     return _Part(loaded.select([*contract.names, *(name for name in ENVELOPE if name != "_pos")]), counts, rejects)
+
+
+def _routed(raw: pl.DataFrame, layout: Layout, route: Route) -> pl.DataFrame:
+    """Keep the records of this feed; mark those that the profile leaves out and those that belong to no feed."""
+    plain = ~(pl.col("_blank") | pl.col("_total") | pl.col("_broken")) & pl.col("_left_out").is_null()
+    reason = pl.col("_left_out")
+    for name, values in route.leave_out.items():
+        held = _holds(layout, name, values)
+        reason = (
+            pl.when(plain & held & reason.is_null())
+            .then(pl.format("{} {}", pl.lit(name), _held(layout, name)))
+            .otherwise(reason)
+        )
+    raw = raw.with_columns(reason.alias("_left_out"))
+    if route.wheres == ({},):
+        return raw.with_columns(pl.lit(False).alias("_unrouted"))
+    owner = pl.lit(None, dtype=pl.Int32)
+    for place in reversed(range(len(route.wheres))):
+        fits = pl.all_horizontal(
+            pl.lit(True), *(_holds(layout, name, values) for name, values in route.wheres[place].items())
+        )
+        owner = pl.when(fits).then(pl.lit(place, dtype=pl.Int32)).otherwise(owner)
+    plain = plain & pl.col("_left_out").is_null()
+    raw = raw.with_columns(pl.when(plain).then(owner.fill_null(-1)).otherwise(0).alias("_owner"))
+    kept = pl.col("_owner") == route.place
+    if route.place == 0:
+        kept |= pl.col("_owner") == -1
+    return raw.filter(kept).with_columns((pl.col("_owner") == -1).alias("_unrouted"))
+
+
+def _held(layout: Layout, name: str) -> pl.Expr:
+    return pl.col(f"c{layout.index(name)}").str.strip_chars()
+
+
+def _holds(layout: Layout, name: str, values: Sequence[str]) -> pl.Expr:
+    return _held(layout, name).str.to_uppercase().is_in([value.upper() for value in values]).fill_null(False)
+
+
+def _unrouted_findings(raw: pl.DataFrame, layout: Layout, route: Route) -> list[Finding]:
+    if not raw["_unrouted"].any():
+        return []
+    names = sorted({name for where in route.wheres for name in where})
+    hits = raw.with_row_index("row").filter("_unrouted")
+    held = hits.select(
+        pl.format(
+            ", ".join([f"{name} {{}}" for name in names]), *(_held(layout, name).fill_null("-") for name in names)
+        )
+    )
+    return [
+        Finding(row, "unrouted", names[0], value, f"{value} belongs to no feed of the profile")
+        for row, value in zip(hits["row"], held.to_series(), strict=True)
+    ]
 
 
 def _broken_findings(raw: pl.DataFrame, group: Sequence[_Opened]) -> list[Finding]:
@@ -369,6 +467,7 @@ def _next_step(rule: str) -> str:
         "columns": "have the sender mend the line, or state the right dialect in the profile",
         "quote": "have the sender mend the quotes, or state the right `quote` in the profile",
         "type": "have the sender mend the value, or state its format in the profile",
+        "unrouted": "name it under `where` of the feed that it belongs to, or under `leave_out`",
         "split": "have the sender mend the value, or widen the profile's pattern",
         "required": "have the sender fill it, or give the profile a constant or default",
         "valid_values": "have the sender mend the value, or list its spelling under `values` in the profile",
@@ -403,7 +502,7 @@ def _gather(
     files = tuple(
         _refused(source, refused[source.name], reading, contract, contents)
         if source.name in refused
-        else _result(source, counts.get(source.name, (0, 0, 0)), per_file.get(source.name), reading, contract, contents)
+        else _result(source, counts.get(source.name, _Counts()), per_file.get(source.name), reading, contract, contents)
         for source in sources
     )
     return Batch(rows=rows, rejects=rejects, files=files, warnings=contract.warnings)
@@ -439,23 +538,25 @@ def _contents(rows: pl.DataFrame, rejects: pl.DataFrame) -> dict[str, str]:
 
 def _result(
     source: Source,
-    counts: tuple[int, int, int],
+    counts: _Counts,
     loaded: tuple[int, date | None, date | None, list[str]] | None,
     reading: Reading,
     contract: Contract,
     contents: Mapping[str, str],
 ) -> FileResult:
-    blank, total_lines, rejected = counts
+    left_out = sum(counts.left_out.values())
     rows, first, last, senders = loaded or (0, None, None, [source.sender])
     named_from, named_to = covered_dates(source, reading.period) if contract.is_dated else (None, None)
     return FileResult(
         source=source,
-        status="loaded" if rows + rejected else "nil",
-        records=rows + rejected,
+        status="loaded" if rows + counts.rejected + left_out else "nil",
+        records=rows + counts.rejected + left_out,
         loaded=rows,
-        rejected=rejected,
-        blank=blank,
-        total_lines=total_lines,
+        rejected=counts.rejected,
+        blank=counts.blank,
+        total_lines=counts.total_lines,
+        left_out=left_out,
+        left_out_reasons=counts.left_out,
         date_from=named_from or first,
         date_to=named_to or last,
         names_day=named_from is not None and named_from == named_to,

@@ -28,13 +28,14 @@ from ingest.errors import CommitLogBroken, IngestError
 from ingest.profiles import Catalogue
 
 Identity = tuple[str, ...]
-"""What makes a file the same file: sha256, profile, sender; and the name of a file from which nothing was loaded, since
+"""What makes a file the same file: sha256, profile, feed, sender; and the name of a file from which nothing was loaded, since
 one header alone, or nothing at all, is the same bytes for every day."""
 
 Schema = dict[str, pl.DataType | type[pl.DataType]]
 
 _COMMIT_NAME = re.compile(r"\d{10}\.json")
 _ABANDONED = timedelta(hours=24)
+_ALL_DAYS = {"date_from": "0001-01-01", "date_to": "9999-12-31"}
 
 
 @dataclass(frozen=True)
@@ -67,9 +68,10 @@ class CommitLog:
         while (path := self._folder / f"{self.last + 1:010}.json").exists():
             self._append(_parse(path))
 
-    def latest(self, sha256: str, profile: str, sender: str, name: str) -> dict[str, Any] | None:
+    def latest(self, sha256: str, profile: str, feed: str, sender: str, name: str) -> dict[str, Any] | None:
         """The latest entry of a file, or None where it was never committed."""
-        return self._latest.get((sha256, profile, sender)) or self._latest.get((sha256, profile, sender, name))
+        content = (sha256, profile, feed, sender)
+        return self._latest.get(content) or self._latest.get((*content, name))
 
     def create(self, commit: dict[str, Any]) -> dict[str, Any] | None:
         """Create the next commit exclusively, or return None where somebody else was first."""
@@ -87,7 +89,7 @@ class CommitLog:
     def _append(self, commit: dict[str, Any]) -> None:
         self.commits.append(commit)
         for entry in commit["files"]:
-            content = (entry["sha256"], commit["profile"], entry["sender"])
+            content = (entry["sha256"], commit["profile"], commit["feed"], entry["sender"])
             self._latest[(*content, entry["name"])] = entry
             if entry["status"] == "loaded" or content in self._latest:
                 self._latest[content] = entry
@@ -201,7 +203,7 @@ def _commit(
 ) -> dict[str, Any] | None:
     while True:
         log.refresh()
-        taken = {file.source.name for file in batch.files if _is_taken(log, file, profile, replay)}
+        taken = {file.source.name for file in batch.files if _is_taken(log, file, profile, contract.feed, replay)}
         batch = batch.without(taken) if taken else batch
         if not batch.files:
             return None
@@ -213,7 +215,7 @@ def _commit(
                 "contract_version": contract.version,
                 "mode": mode,
                 "replay": replay,
-                "scopes": _scopes(batch.files) if mode == "replace" else [],
+                "scopes": _scopes(batch.files, mode),
                 "files": [_file_entry(file) for file in batch.files],
                 "rows": staged.rows,
                 "rejects": staged.rejects,
@@ -226,8 +228,8 @@ def _commit(
             return commit
 
 
-def _is_taken(log: CommitLog, file: FileResult, profile: str, replay: bool) -> bool:
-    entry = log.latest(file.source.sha256, profile, file.source.sender, file.source.name)
+def _is_taken(log: CommitLog, file: FileResult, profile: str, feed: str, replay: bool) -> bool:
+    entry = log.latest(file.source.sha256, profile, feed, file.source.sender, file.source.name)
     if entry is None:
         return False
     return not replay or entry["profile_digest"] == file.source.profile_digest
@@ -279,14 +281,14 @@ def _synced_bytes(path: Path) -> bytes:
 
 
 def _without_overlaps(batch: Batch, mode: str) -> Iterator[Batch]:
-    """Split a replace batch so that no two files of one commit restate the same sender and day."""
-    if mode != "replace":
+    """Split a batch so that no two files of one commit restate the same sender and day."""
+    if mode == "append":
         yield batch
         return
     levels: dict[str, int] = {}
     seen: dict[str, list[tuple[date, date, int]]] = {}
     for file in batch.files:
-        scopes = _scopes([file])
+        scopes = _scopes([file], mode)
         level = 0
         for scope in scopes:
             first, last = date.fromisoformat(scope["date_from"]), date.fromisoformat(scope["date_to"])
@@ -302,7 +304,17 @@ def _without_overlaps(batch: Batch, mode: str) -> Iterator[Batch]:
         yield batch if len(names) == len(levels) else batch.only(names)
 
 
-def _scopes(files: Sequence[FileResult]) -> list[dict[str, str]]:
+def _scopes(files: Sequence[FileResult], mode: str) -> list[dict[str, str]]:
+    """Senders and business dates that the files state wholly: none, their own days, or all days."""
+    if mode == "append":
+        return []
+    if mode == "full":
+        return [
+            {"sender": sender, **_ALL_DAYS}
+            for file in files
+            if file.status != "rejected"
+            for sender in file.senders or (file.source.sender,)
+        ]
     return [
         {"sender": sender, "date_from": file.date_from.isoformat(), "date_to": file.date_to.isoformat()}
         for file in files
@@ -325,6 +337,7 @@ def _file_entry(file: FileResult) -> dict[str, Any]:
         "blank": file.blank,
         "total_lines": file.total_lines,
         "left_out": file.left_out,
+        "left_out_reasons": dict(file.left_out_reasons),
         "date_from": file.date_from.isoformat() if file.date_from else None,
         "date_to": file.date_to.isoformat() if file.date_to else None,
         "names_day": file.names_day,
@@ -394,7 +407,7 @@ def _file_table(commits: Sequence[dict[str, Any]]) -> pl.DataFrame:
     rows = []
     for commit in commits:
         for entry in commit["files"]:
-            content = (entry["sha256"], commit["profile"], entry["sender"])
+            content = (entry["sha256"], commit["profile"], commit["feed"], entry["sender"])
             arrival = first.setdefault((*content, entry["name"]), commit["seq"])
             if entry["status"] == "loaded":
                 arrival = min(arrival, first.setdefault(content, arrival))

@@ -7,7 +7,7 @@ import hashlib
 import io
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,8 @@ from ingest.connectors.folder import LandingFile
 from ingest.contracts import FEED_ORDER, Contract, load_contracts
 from ingest.enrichment import Geography
 from ingest.errors import IngestError, ProfileInvalid, UnknownFeed, UnknownProfile
-from ingest.profiles import Catalogue, Profile, Reading, Seed
+from ingest.limits import DEFAULT, Limits
+from ingest.profiles import SOLE, Catalogue, Profile, Reading, Seed
 
 Progress = Callable[[int, int, str], None]
 
@@ -91,11 +92,13 @@ class CheckReport:
     problems: tuple[str, ...]
     rows: pa.Table
     rejects: pa.Table
+    left_out_reasons: Mapping[str, int] = field(default_factory=dict)
+    others: tuple[CheckReport, ...] = ()
 
     @property
     def exit_code(self) -> int:
         """0: everything would load; 1: something would not."""
-        return 1 if self.problems else 0
+        return 1 if self.problems or any(other.problems for other in self.others) else 0
 
 
 def run(
@@ -107,6 +110,7 @@ def run(
     as_of: date | None = None,
     progress: Progress | None = None,
     data_dirs: Sequence[Path] = (),
+    limits: Limits = DEFAULT,
 ) -> IngestReport:
     """Take in what has landed and is not yet committed.
 
@@ -119,7 +123,7 @@ def run(
     Raises:
         UnknownProfile, UnknownFeed: a filter names something that does not exist.
     """
-    job = _Job(home, _Filter(profile, sender, feed, as_of), progress, data_dirs)
+    job = _Job(home, _Filter(profile, sender, feed, as_of), progress, data_dirs, limits)
     job.take_in()
     bronze.sweep(home)
     return job.report()
@@ -134,12 +138,13 @@ def replay(
     as_of: date | None = None,
     progress: Progress | None = None,
     data_dirs: Sequence[Path] = (),
+    limits: Limits = DEFAULT,
 ) -> IngestReport:
     """Read committed files again whose settings have changed since, and commit those that now read differently.
 
     Files that were never committed are left to `run`. A file that reads as before commits nothing.
     """
-    job = _Job(home, _Filter(profile, sender, feed, as_of), progress, data_dirs)
+    job = _Job(home, _Filter(profile, sender, feed, as_of), progress, data_dirs, limits)
     job.read_again()
     return job.report()
 
@@ -152,7 +157,7 @@ def landed(home: Path) -> list[LandedFile]:
         for item in group.items:
             sender = job.sender_of(item, group)
             data = item.data if isinstance(item, _SeedFile) else item.read()
-            if job.log.latest(_sha256(data), group.profile.id, sender, item.name) is None:
+            if job.log.latest(_sha256(data), group.profile.id, group.contract.feed, sender, item.name) is None:
                 waiting.append(LandedFile(group.profile.id, group.contract.feed, sender, item.name))
     return waiting
 
@@ -166,23 +171,36 @@ def check(
     feed: str | None = None,
     as_of: date | None = None,
     data_dirs: Sequence[Path] = (),
+    limits: Limits = DEFAULT,
 ) -> CheckReport:
     """Read one file without committing anything.
 
+    Where several feeds share the file, the report is that of the first one, with those of the others beside it.
+
     Args:
         sender: default: the constant of the profile, else the sender's folder in landing/, else the name of the folder in which the file lies.
-        feed: default: the feed whose pattern fits the file's name.
+        feed: only this feed; default: those whose pattern fits the file's name.
 
     Raises:
         UnknownProfile, UnknownFeed, FileNotFoundError: usage errors.
     """
-    job = _Job(home, _Filter(profile, None, feed, as_of), None, data_dirs)
+    job = _Job(home, _Filter(profile, None, feed, as_of), None, data_dirs, limits)
     settings = job.catalogue.profile(profile)
-    feed_id = feed or settings.feed_of(file.name) or (next(iter(settings.feeds)) if len(settings.feeds) == 1 else None)
-    if feed_id is None or feed_id not in settings.feeds:
+    feeds = (feed,) if feed else settings.feeds_of(file.name) or _sole_feeds(settings)
+    if not feeds or feeds[0] not in settings.feeds:
         raise UnknownFeed(f"{file.name} fits no feed of profile {profile}; state the feed", tuple(settings.feeds))
+    reports = [_check_feed(job, home, file, settings, feed_id, sender) for feed_id in feeds]
+    return replace(reports[0], others=tuple(reports[1:]))
+
+
+def _sole_feeds(profile: Profile) -> tuple[str, ...]:
+    """All feeds of a profile whose files serve all of them: any file is then one of those."""
+    return tuple(profile.feeds) if len({reading.files for reading in profile.feeds.values()}) == 1 else ()
+
+
+def _check_feed(job: _Job, home: Path, file: Path, settings: Profile, feed_id: str, sender: str | None) -> CheckReport:
     group = _Group(settings, job.catalogue.contracts[feed_id], settings.feeds[feed_id], [])
-    place = folder.locate(home, file) or LandingFile(file, file.name, profile, None)
+    place = folder.locate(home, file) or LandingFile(file, file.name, settings.id, None)
     code = sender or (
         job.sender_of(place, group)
         if place.sender or group.reading.sender.source == "constant"
@@ -206,6 +224,7 @@ def check(
         problems=batch.problems,
         rows=rows.to_arrow(),
         rejects=rejects.to_arrow(),
+        left_out_reasons=result.left_out_reasons,
     )
 
 
@@ -243,8 +262,16 @@ class _Group:
 class _Job:
     """One run over one home."""
 
-    def __init__(self, home: Path, chosen: _Filter, progress: Progress | None, data_dirs: Sequence[Path]) -> None:
+    def __init__(
+        self,
+        home: Path,
+        chosen: _Filter,
+        progress: Progress | None,
+        data_dirs: Sequence[Path],
+        limits: Limits = DEFAULT,
+    ) -> None:
         self.home = home
+        self.limits = limits
         self.chosen = chosen
         self.catalogue = Catalogue(home, load_contracts(home))
         self.log = bronze.CommitLog(home)
@@ -306,25 +333,26 @@ class _Job:
             if profile.id not in seeded:
                 seeded.add(profile.id)
                 self._add_seeds(profile, found)
-            feed = profile.feed_of(base)
-            if feed is None:
+            feeds = profile.feeds_of(base)
+            if not feeds:
                 self._problems.append(
                     f"{file.name}: its name fits no feed of profile {profile.id} ({', '.join(profile.feeds)}); rename it, "
                     "or widen `files` in the profile"
                 )
                 continue
-            if self.chosen.feed not in (None, feed):
-                continue
-            group = found.setdefault(
-                (profile.id, feed), _Group(profile, self.catalogue.contracts[feed], profile.feeds[feed], [])
-            )
-            if profile.feeds[feed].sender.source == "folder" and file.sender is None:
+            if profile.feeds[feeds[0]].sender.source == "folder" and file.sender is None:
                 self._problems.append(
                     f"{file.name}: lies in no sender's folder; move it to landing/{profile.id}/<sender>/"
                 )
                 continue
-            if self.chosen.sender in (None, self.sender_of(file, group)):
-                group.items.append(file)
+            for feed in feeds:
+                if self.chosen.feed not in (None, feed):
+                    continue
+                group = found.setdefault(
+                    (profile.id, feed), _Group(profile, self.catalogue.contracts[feed], profile.feeds[feed], [])
+                )
+                if self.chosen.sender in (None, self.sender_of(file, group)):
+                    group.items.append(file)
         order = {feed: index for index, feed in enumerate(FEED_ORDER)}
         groups = [group for group in found.values() if group.items]
         return sorted(
@@ -342,7 +370,8 @@ class _Job:
 
     def read(self, group: _Group, sources: Sequence[Source]) -> Batch:
         """Read a batch of the group."""
-        return read_batch(sources, group.reading, group.contract, self._geographies(group))
+        route = SOLE if group.reading is _SEED_READING else group.profile.route(group.contract.feed)
+        return read_batch(sources, group.reading, group.contract, self._geographies(group), route, self.limits)
 
     def _work(self, *, replaying: bool) -> None:
         groups = self.groups()
@@ -398,7 +427,9 @@ class _Job:
     def _changed_only(self, batch: Batch, group: _Group) -> Batch:
         unchanged = set()
         for file in batch.files:
-            entry = self.log.latest(file.source.sha256, group.profile.id, file.source.sender, file.source.name)
+            entry = self.log.latest(
+                file.source.sha256, group.profile.id, group.contract.feed, file.source.sender, file.source.name
+            )
             if entry is not None and entry["content"] == file.content and entry["status"] == file.status:
                 unchanged.add(file.source.name)
         self._already += len(unchanged)
@@ -422,7 +453,7 @@ class _Job:
                 )
                 continue
             source = _source(item, sender, data, digests[sender])
-            entry = self.log.latest(source.sha256, group.profile.id, sender, source.name)
+            entry = self.log.latest(source.sha256, group.profile.id, group.contract.feed, sender, source.name)
             due = (
                 entry["profile_digest"] != digests[sender]
                 if entry is not None and replaying

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ingest.contracts import Contract
 from ingest.errors import FileUnreadable
-from ingest.profiles import Reading
+from ingest.profiles import SOLE, Reading, Route
 from ingest.readers.delimited import total_column
 
 
@@ -45,14 +45,14 @@ def normal(name: str) -> str:
     return re.sub(r"\s+", " ", name.strip()).casefold()
 
 
-def lay_out(header: tuple[str, ...], reading: Reading, contract: Contract) -> Layout:
+def lay_out(header: tuple[str, ...], reading: Reading, contract: Contract, route: Route = SOLE) -> Layout:
     """Match a header with the profile's columns.
 
     Raises:
         FileUnreadable: a column is unknown, twice there, or a required one is missing.
     """
     accepted = dict(_accepted(reading, contract))
-    others = {normal(name) for name in _other_columns(reading)}
+    others = {normal(name) for name in (*_other_columns(reading), *route.fields)}
     cells: dict[str, int] = {}
     named: dict[str, int] = {}
     for index, name in enumerate(header):
@@ -79,7 +79,7 @@ def lay_out(header: tuple[str, ...], reading: Reading, contract: Contract) -> La
                 value=name,
             )
         cells[column] = index
-    _refuse_missing(header, cells, named, reading, contract)
+    _refuse_missing(header, cells, named, reading, contract, route)
     return Layout(header=header, cells=cells, named=named, total_at=total_column(header, reading))
 
 
@@ -109,7 +109,12 @@ def _unknown(name: str, index: int, accepted: dict[str, str], others: set[str]) 
 
 
 def _refuse_missing(
-    header: tuple[str, ...], cells: dict[str, int], named: dict[str, int], reading: Reading, contract: Contract
+    header: tuple[str, ...],
+    cells: dict[str, int],
+    named: dict[str, int],
+    reading: Reading,
+    contract: Contract,
+    route: Route,
 ) -> None:
     groups = {name for split in reading.split for name in re.compile(split.pattern).groupindex}
     made = set(reading.constants) | set(reading.defaults) | groups | set(reading.derive)
@@ -124,11 +129,14 @@ def _refuse_missing(
                 f"the header has {', '.join(header)}",
                 column=column.name,
             )
-    for name in (*(split.column for split in reading.split), *(derive.column for derive in reading.derive.values())):
-        if normal(name) not in named:
-            raise FileUnreadable(
-                "missing_column", f'column "{name}", which the profile takes apart, is missing', column=name
-            )
+    taken_apart = (*(split.column for split in reading.split), *(derive.column for derive in reading.derive.values()))
+    choosing = (*(name for where in route.wheres for name in where), *route.leave_out)
+    for wanted, purpose in ((taken_apart, "takes apart"), (choosing, "chooses records by")):
+        for name in wanted:
+            if normal(name) not in named:
+                raise FileUnreadable(
+                    "missing_column", f'column "{name}", which the profile {purpose}, is missing', column=name
+                )
     if reading.sender.column and normal(reading.sender.column) not in named:
         name = reading.sender.column
         raise FileUnreadable("missing_column", f'column "{name}", which names the sender, is missing', column=name)

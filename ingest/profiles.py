@@ -8,6 +8,7 @@ import fnmatch
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import date, time
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,7 +17,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import polars as pl
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from ingest import overlay
+from ingest import overlay, readers
 from ingest.casting import Formats, own_value
 from ingest.contracts import Contract
 from ingest.errors import IngestError, ProfileInvalid, UnknownProfile
@@ -168,7 +169,7 @@ class Reading(Settings):
     """Everything that decides how one feed's files of a profile are read."""
 
     files: Texts
-    format: Literal["csv", "xlsx"] = "csv"
+    format: str = "csv"
     encoding: str = "utf-8"
     delimiter: str = Field(default=",", min_length=1, max_length=1)
     quote: str | None = Field(default='"', min_length=1, max_length=1)
@@ -183,7 +184,9 @@ class Reading(Settings):
     true_values: Texts = Formats.true_values
     false_values: Texts = Formats.false_values
     sender: Sender = Sender()
-    mode: Literal["append", "replace"] = "append"
+    where: dict[str, Texts] = {}
+    leave_out: dict[str, Texts] = {}
+    mode: Literal["append", "replace", "full"] = "append"
     cut_off: CutOff = CutOff()
     period: Period = Period()
     contract_names: bool = False
@@ -205,6 +208,22 @@ class Reading(Settings):
     def formats(self) -> Formats:
         """How values are written."""
         return Formats(self.decimal, self.thousands, self.dates, self.timestamps, self.true_values, self.false_values)
+
+    @property
+    def named_fields(self) -> frozenset[str]:
+        """Names of the file's columns or fields that the settings name, as they are written there."""
+        named = {alias for aliases in self.columns.values() for alias in aliases}
+        named |= {*self.ignore_columns, *self.where, *self.leave_out}
+        named |= {split.column for split in self.split} | {derive.column for derive in self.derive.values()}
+        return frozenset(named | ({self.sender.column} if self.sender.column else set()))
+
+    @field_validator("format")
+    @classmethod
+    def _known_format_id(cls, form: str) -> str:
+        known = (*readers.TABLES, *readers.STRUCTURED)
+        if form not in known:
+            raise ValueError(f"{form!r} is no known format; known are {', '.join(known)}")
+        return form
 
     @field_validator("encoding")
     @classmethod
@@ -230,6 +249,38 @@ class Reading(Settings):
             raise ValueError("`delimiter` and `quote` are the same sign")
         return self
 
+    @model_validator(mode="after")
+    def _fields_of_the_format(self) -> Reading:
+        reader = readers.STRUCTURED.get(self.format)
+        if reader is not None:
+            unknown = sorted(self.named_fields - set(reader.FIELDS))
+            if unknown:
+                raise ValueError(f"format {self.format}: " + _unknown_keys(unknown, reader.FIELDS))
+        return self
+
+
+@dataclass(frozen=True)
+class Route:
+    """Which records of a file belong to a feed, where several feeds share the file.
+
+    A record belongs to the first feed all of whose `where` it fits. What fits none is the first feed's to refuse.
+
+    Attributes:
+        wheres: `where` of each feed that shares the file, in the order of the profile.
+        place: which of them is this feed.
+        leave_out: `leave_out` of the first feed, with which such records are counted.
+        fields: names of columns that any of the feeds uses.
+    """
+
+    wheres: tuple[Mapping[str, tuple[str, ...]], ...] = ({},)
+    place: int = 0
+    leave_out: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    fields: frozenset[str] = frozenset()
+
+
+SOLE = Route()
+"""All records are one feed's."""
+
 
 class Profile(Settings):
     """A sender dialect: its feeds, each with its complete reading settings, and the masters that it brings."""
@@ -241,8 +292,26 @@ class Profile(Settings):
     feeds: dict[str, Reading] = {}
     seeds: dict[str, Seed] = {}
 
-    def feed_of(self, file_name: str) -> str | None:
-        """The feed whose pattern fits the file's name; of several, the pattern with the most fixed letters."""
+    def feeds_of(self, file_name: str) -> tuple[str, ...]:
+        """The feeds that a file serves: the one whose pattern fits its name best, and those that share all its patterns."""
+        feed = self._feed_of(file_name)
+        if feed is None:
+            return ()
+        return tuple(other for other, reading in self.feeds.items() if reading.files == self.feeds[feed].files)
+
+    def route(self, feed: str) -> Route:
+        """Which records of its files the feed takes."""
+        sharing = {other: reading for other, reading in self.feeds.items() if reading.files == self.feeds[feed].files}
+        first = next(iter(sharing.values()))
+        return Route(
+            wheres=tuple(reading.where for reading in sharing.values()),
+            place=list(sharing).index(feed),
+            leave_out=first.leave_out,
+            fields=frozenset().union(*(reading.named_fields for reading in sharing.values())),
+        )
+
+    def _feed_of(self, file_name: str) -> str | None:
+        """Of several patterns that fit, the one with the most fixed letters."""
         best: tuple[int, str] | None = None
         for feed, reading in self.feeds.items():
             for pattern in reading.files:
@@ -264,7 +333,9 @@ class Profile(Settings):
             for override in self.feeds[feed].overrides
             if override.sender == sender and override.feed in (None, feed)
         ]
-        text = overlay.canonical([READING_VERSION, settings, overrides, contract.digest])
+        route = self.route(feed)
+        shared = [route.wheres, route.place, route.leave_out, sorted(route.fields)]
+        text = overlay.canonical([READING_VERSION, settings, overrides, contract.digest, shared])
         return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -11,6 +11,7 @@ from ingest.contracts.model import Rule
 FRAMING_RULES = {
     "columns": "The record has as many values as the header has columns.",
     "quote": "A quoted value is closed where it should be.",
+    "unrouted": "A record of a file that several feeds share belongs to one of them.",
     "split": "A value that the profile splits has the form that the profile says.",
     "required": "A required value is there.",
     "type": "A value can be read as its type, in the format that the profile declares.",

@@ -1,15 +1,64 @@
-"""Readers: from the bytes of a file to records of text."""
+"""Readers: from the bytes of a file to records of text.
+
+Text tables (`csv`, `xlsx`, …) bring their own column names. A structured format has fixed fields, named as its standard names them: its
+module gives `FIELDS` and `entries(data, reading, limits)`, and a profile maps the fields that it wants.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from typing import TYPE_CHECKING, Protocol
 
 from ingest.errors import FileUnreadable
-from ingest.profiles import Reading
+from ingest.limits import DEFAULT, Limits
 from ingest.readers import delimited, excel
-from ingest.readers.framed import Broken, Framed, column_names
+from ingest.readers.framed import Broken, Entry, Framed, column_names, from_entries
 
-__all__ = ["Broken", "Framed", "column_names", "read"]
+if TYPE_CHECKING:
+    from ingest.profiles import Reading
+
+__all__ = ["STRUCTURED", "TABLES", "Broken", "Entry", "Framed", "column_names", "read"]
 
 
-def read(data: bytes, file_name: str, reading: Reading) -> Framed:
+class StructuredReader(Protocol):
+    """What the module of a structured format provides."""
+
+    FIELDS: tuple[str, ...]
+    """Field names that its records may have, as the format's standard names them."""
+
+    def entries(self, data: bytes, reading: Reading, limits: Limits) -> Iterable[Entry]:
+        """The records in the order of the file.
+
+        Raises:
+            FileUnreadable: nothing of the file can be read.
+        """
+
+
+Table = Callable[[bytes, "Reading", Limits], Framed]
+
+
+def _csv(data: bytes, reading: Reading, limits: Limits) -> Framed:
+    return delimited.frame(delimited.to_utf8(data, reading.encoding), reading)
+
+
+def _xlsx(data: bytes, reading: Reading, limits: Limits) -> Framed:
+    return excel.frame(data, reading)
+
+
+TABLES: dict[str, Table] = {
+    "csv": _csv,
+    "xlsx": _xlsx,
+}
+STRUCTURED: dict[str, StructuredReader] = {}
+
+
+def read(
+    data: bytes, file_name: str, reading: Reading, limits: Limits = DEFAULT, wanted: Collection[str] | None = None
+) -> Framed:
     """Frame the records of a file in the format that the profile declares.
+
+    Args:
+        wanted: fields of a structured format that are handed over; default: those that the reading names.
 
     Raises:
         FileUnreadable: the file cannot be read at all.
@@ -17,6 +66,8 @@ def read(data: bytes, file_name: str, reading: Reading) -> Framed:
     if not data:
         raise FileUnreadable("empty_file", "is empty (0 bytes); ask the sender for it again")
     data = delimited.decompress(data, file_name)
-    if reading.format == "xlsx":
-        return excel.frame(data, reading)
-    return delimited.frame(delimited.to_utf8(data, reading.encoding), reading)
+    if reading.format in TABLES:
+        return TABLES[reading.format](data, reading, limits)
+    reader = STRUCTURED[reading.format]
+    wanted = reading.named_fields if wanted is None else wanted
+    return from_entries([name for name in reader.FIELDS if name in wanted], reader.entries(data, reading, limits))

@@ -11,13 +11,16 @@ import csv
 import gzip
 import zlib
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
 from ingest.errors import FileUnreadable
-from ingest.profiles import Reading
 from ingest.readers.framed import Broken, Framed, column_names, no_header
+
+if TYPE_CHECKING:
+    from ingest.profiles import Reading
 
 _BOM = b"\xef\xbb\xbf"
 csv.field_size_limit(2**31 - 1)

@@ -6,14 +6,16 @@ import io
 from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 from python_calamine import CalamineError, CalamineWorkbook
 
 from ingest.errors import FileUnreadable
-from ingest.profiles import Reading
 from ingest.readers.framed import Broken, Framed, column_names, no_header
+
+if TYPE_CHECKING:
+    from ingest.profiles import Reading
 
 
 def frame(data: bytes, reading: Reading) -> Framed:

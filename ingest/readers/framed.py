@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -26,6 +26,25 @@ class Broken:
 
 
 @dataclass(frozen=True)
+class Entry:
+    """One record as a reader of a structured format finds it.
+
+    Attributes:
+        values: the format's own field names -> text; fields that the record lacks are left out.
+        line: where it begins in the file: its line, 1-based; its segment, where the format has no lines.
+        raw: its text, as in the file.
+        left_out: why the format itself declares that the record does not count (an order, an optional or voided entry).
+        broken: why it cannot be taken, alone or with its envelope.
+    """
+
+    values: Mapping[str, str | None]
+    line: int
+    raw: str
+    left_out: str | None = None
+    broken: Broken | None = None
+
+
+@dataclass(frozen=True)
 class Framed:
     """The entries below the header of one file, in order.
 
@@ -40,6 +59,8 @@ class Framed:
         broken: broken stretches by index of the entry.
         source: lines of the file, for raw text.
         spans: number of lines of entries that take more than one.
+        texts: text of each entry, where it is no run of lines.
+        left_out: records that the format itself declares as not to be counted, by index of the entry, with the reason.
     """
 
     header: tuple[str, ...]
@@ -52,6 +73,8 @@ class Framed:
     broken: dict[int, Broken] = field(default_factory=dict)
     source: list[str] | None = None
     spans: dict[int, int] = field(default_factory=dict)
+    texts: Sequence[str] | None = None
+    left_out: dict[int, str] = field(default_factory=dict)
 
     def raws(self, indices: Sequence[int]) -> list[str]:
         """The text of some entries as it stands in the file."""
@@ -61,6 +84,8 @@ class Framed:
     def _raw(self, index: int, lines: list[bytes]) -> str:
         if index in self.broken:
             return self.broken[index].raw
+        if self.texts is not None:
+            return self.texts[index]
         if self.source is not None and self.lines is not None:
             first = self.lines[index] - 1
             return "".join(self.source[first : first + self.spans.get(index, 1)]).rstrip("\r\n")
@@ -72,6 +97,35 @@ class Framed:
     def line(self, index: int) -> int:
         """Line of an entry in the file, 1-based."""
         return self.first_line + index if self.lines is None else self.lines[index]
+
+
+def from_entries(fields: Sequence[str], entries: Iterable[Entry]) -> Framed:
+    """Gather the entries of a structured format into a table of the given fields."""
+    rows: list[list[str | None]] = []
+    lines: list[int] = []
+    texts: list[str] = []
+    broken: dict[int, Broken] = {}
+    left_out: dict[int, str] = {}
+    for index, entry in enumerate(entries):
+        rows.append([entry.values.get(name) for name in fields])
+        lines.append(entry.line)
+        texts.append(entry.raw)
+        if entry.broken is not None:
+            broken[index] = entry.broken
+        elif entry.left_out is not None:
+            left_out[index] = entry.left_out
+    names = column_names(len(fields))
+    cells = pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row")
+    return Framed(
+        header=tuple(fields),
+        entries=len(rows),
+        first_line=1,
+        cells=cells,
+        lines=lines,
+        broken=broken,
+        texts=texts,
+        left_out=left_out,
+    )
 
 
 def no_header(line: int) -> FileUnreadable:

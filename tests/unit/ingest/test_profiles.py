@@ -74,13 +74,13 @@ def test_the_longest_pattern_says_the_feed():
     shipped = Catalogue(None, CONTRACTS).profile("csv_generic")
 
     assert [
-        shipped.feed_of(name) for name in ("sku.csv", "sku_xref.csv", "SKU_2026.CSV.GZ", "outlet_xref_1.csv", "x.csv")
+        shipped.feeds_of(name) for name in ("sku.csv", "sku_xref.csv", "SKU_2026.CSV.GZ", "outlet_xref_1.csv", "x.csv")
     ] == [
-        "sku",
-        "sku_xref",
-        "sku",
-        "outlet_xref",
-        None,
+        ("sku",),
+        ("sku_xref",),
+        ("sku",),
+        ("outlet_xref",),
+        (),
     ]
 
 
