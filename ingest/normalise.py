@@ -14,7 +14,11 @@ from ingest.enrichment import Geography, point_in_polygon
 from ingest.layout import Layout
 from ingest.profiles import Derive, Override, Reading, Split
 
-SIGNED = ("qty", "free_qty", "gross_value", "discount_value", "value_net", "tax_value")
+SIGNED = (
+    *("qty", "free_qty", "qty_base_stated", "gross_value", "value_net", "document_total_value", "round_off_value"),
+    *("discount_value", "cash_discount_value", "trade_discount_value", "scheme_discount_value"),
+    *("tax_value", "cgst_value", "sgst_value", "igst_value", "cess_value"),
+)
 """Columns that are negative on a credit note."""
 
 

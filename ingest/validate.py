@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from ingest.contracts import Contract, breaks, flags
+from ingest.contracts import Contract, breaks, columns_of, flags
 from ingest.layout import Layout
 from ingest.normalise import Normalised
 from ingest.profiles import Reading
@@ -94,7 +94,7 @@ def _findings(
         mask = broken[str(index)] & is_record
         if not mask.any():
             continue
-        about = [rule.column] if rule.column else pl.sql_expr(rule.expression).meta.root_names()
+        about = [rule.column] if rule.column else columns_of(rule.expression)
         value_of = pl.concat_str([normalised.texts[name] for name in about], separator=", ", ignore_nulls=True)
         for row, value in _hits(raw, mask, value_of):
             problem = (

@@ -2,7 +2,7 @@
 
 from ingest.contracts.load import load_contracts, parse_contract
 from ingest.contracts.model import ENVELOPE, FEED_ORDER, REJECTS, Column, Contract, DatasetRule, Rule
-from ingest.contracts.rules import FRAMING_RULES, breaks, flags
+from ingest.contracts.rules import FRAMING_RULES, breaks, columns_of, flags
 
 __all__ = [
     "ENVELOPE",
@@ -14,6 +14,7 @@ __all__ = [
     "DatasetRule",
     "Rule",
     "breaks",
+    "columns_of",
     "flags",
     "load_contracts",
     "parse_contract",

@@ -110,6 +110,7 @@ def _column(item: Mapping[str, Any], path: Path) -> Column:
         default=custom.get("default"),
         from_sender=bool(custom.get("fromSender", False)),
         unit=custom.get("unit"),
+        personal=custom.get("personalData"),
     )
 
 

@@ -19,6 +19,7 @@ class Column:
         scale: decimals of a decimal column.
         default: value of a cell that the sender leaves empty.
         from_sender: the column is the sender itself where the file does not say it.
+        personal: which kind of personal data the column holds, where it holds any.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Column:
     default: str | None = None
     from_sender: bool = False
     unit: str | None = None
+    personal: str | None = None
 
     @property
     def dtype(self) -> pl.DataType:
@@ -142,6 +144,12 @@ FEED_ORDER = (
     "distributor",
     "sku",
     "outlet",
+    "price_list",
+    "calendar",
+    "scheme",
+    "target",
+    "beat_plan",
     "sku_xref",
     "outlet_xref",
+    "decision",
 )

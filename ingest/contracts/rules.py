@@ -1,7 +1,12 @@
-"""The rule compiler: SQL expressions of a contract become predicates over a typed frame."""
+"""The rule compiler: SQL expressions of a contract become predicates over a typed frame.
+
+What SQL cannot say in a line is a function of its own, which stands alone in the expression: `GS1_CHECK_DIGIT(column)` and
+`LUHN_CHECK_DIGIT(column)`.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import polars as pl
@@ -25,14 +30,72 @@ FRAMING_RULES = {
 }
 
 
+_FUNCTION = re.compile(r"\s*([A-Z0-9_]+_CHECK_DIGIT)\s*\(\s*(\w+)\s*\)\s*")
+_LONGEST_GS1 = 18
+_IMEI = 15
+
+
+def compiled(expression: str) -> pl.Expr:
+    """The expression over a typed frame: true where a row keeps the rule, null where it cannot be told.
+
+    Raises:
+        polars.exceptions.PolarsError: it is no SQL that polars knows.
+        ValueError: it calls a check digit that we do not know.
+    """
+    call = _FUNCTION.fullmatch(expression)
+    if call is None:
+        return pl.sql_expr(expression)
+    name, column = call.groups()
+    if name not in _FUNCTIONS:
+        raise ValueError(f"{name} is none of {', '.join(_FUNCTIONS)}")
+    return _FUNCTIONS[name](pl.col(column))
+
+
+def columns_of(expression: str) -> tuple[str, ...]:
+    """The columns that an expression names, each once."""
+    return tuple(dict.fromkeys(compiled(expression).meta.root_names()))
+
+
+def gs1_check_digit(text: pl.Expr) -> pl.Expr:
+    """True for a GS1 key (GTIN-8, -12, -13, -14, GLN, GSIN, SSCC) whose last digit is its check digit.
+
+    The digits, weighted 1, 3, 1, 3, … from the right, add up to a multiple of ten (GS1 General Specifications, section 7.9). A text
+    that is no such key is false; null stays null.
+    """
+    number = text.cast(pl.Int64, strict=False)
+    total = pl.sum_horizontal(_digit(number, place) * (3 if place % 2 else 1) for place in range(_LONGEST_GS1))
+    return text.str.contains("^(?:[0-9]{8}|[0-9]{12,14}|[0-9]{17,18})$") & (total % 10 == 0)
+
+
+def luhn_check_digit(text: pl.Expr) -> pl.Expr:
+    """False for 15 digits, as of an IMEI, whose last digit is not their check digit; true for any other text.
+
+    Every second digit from the right is doubled, and the digits of all these add up to a multiple of ten (ISO/IEC 7812-1, annex B; 3GPP
+    TS 23.003, annex B).
+    """
+    number = text.cast(pl.Int64, strict=False)
+    doubled = (_digit(number, place) * 2 for place in range(1, _IMEI, 2))
+    total = pl.sum_horizontal(
+        *(_digit(number, place) for place in range(0, _IMEI, 2)), *(twice - 9 * (twice > 9) for twice in doubled)
+    )
+    return ~text.str.contains(f"^[0-9]{{{_IMEI}}}$") | (total % 10 == 0)
+
+
+def _digit(number: pl.Expr, place: int) -> pl.Expr:
+    digit: pl.Expr = number // 10**place % 10
+    return digit
+
+
+_FUNCTIONS = {"GS1_CHECK_DIGIT": gs1_check_digit, "LUHN_CHECK_DIGIT": luhn_check_digit}
+
+
 def check_expression(expression: str, columns: Sequence[str]) -> str | None:
     """Say what is wrong with a rule's expression, or None."""
     try:
-        compiled = pl.sql_expr(expression)
-        roots = compiled.meta.root_names()
+        named = columns_of(expression)
     except (pl.exceptions.PolarsError, ValueError) as error:
         return f"`{expression}` cannot be compiled: {error}"
-    unknown = sorted(set(roots) - set(columns))
+    unknown = sorted(set(named) - set(columns))
     if unknown:
         return f"`{expression}` names {', '.join(unknown)}, which the feed does not have"
     return None
@@ -40,7 +103,7 @@ def check_expression(expression: str, columns: Sequence[str]) -> str | None:
 
 def breaks(rule: Rule) -> pl.Expr:
     """True where a row breaks the rule. A null outcome passes: absence is the business of `required`."""
-    return ~pl.sql_expr(rule.expression).fill_null(True)
+    return ~compiled(rule.expression).fill_null(True)
 
 
 def flags(rules: Sequence[Rule]) -> pl.Expr:

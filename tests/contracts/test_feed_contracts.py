@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 import yaml
 
-from ingest.contracts import FRAMING_RULES, breaks, load_contracts, parse_contract
+from ingest.contracts import FRAMING_RULES, breaks, columns_of, load_contracts, parse_contract
 from ingest.contracts.load import parse_contract as parse
 from ingest.errors import ContractInvalid
 from ingest.overlay import SHIPPED
@@ -21,37 +21,112 @@ CONTRACTS = load_contracts()
 PATHS = sorted((SHIPPED / "feeds").glob("*.yaml"))
 
 COLUMNS = {
-    "dms_invoice_line": "distributor_code* document_type* document_no* line_no* business_date* sender_outlet_code* outlet_name sender_sku_code* sku_name "
-    "batch_no expiry_date qty* unit* free_qty rate gross_value discount_value value_net* tax_value cancelled return_kind condition "
-    "original_document_no scheme_code modified_at",
-    "dms_stock": "distributor_code* business_date* sender_sku_code* batch_no condition opening_qty closing_qty* unit* transfer_in_qty transfer_out_qty "
-    "purchase_return_qty adjustment_qty damage_qty expiry_qty sample_qty stock_value count_type",
-    "goods_receipt": "distributor_code* document_no* line_no* business_date* dispatch_no dispatch_line_no sender_sku_code* batch_no expiry_date condition "
-    "qty* free_qty unit* tracking_no cancelled",
-    "erp_dispatch_line": "document_no* line_no* plant_code distributor_code* business_date* planned_delivery_date sender_sku_code* batch_no qty* free_qty "
-    "unit* value_net* cancelled order_no",
-    "pos_sale": "retailer_code* sender_outlet_code* sender_sku_code* business_date* qty* return_qty unit* value_net* on_hand_qty",
-    "sku": "sku_code* sku_name* gtin brand sub_brand category pack base_unit units_per_inner units_per_case mrp ex_factory_price standard_cost launch_date "
-    "delist_date predecessor_sku_code valid_from",
-    "distributor": "distributor_code* distributor_name* distributor_type parent_code territory_code dms_platform lead_time_days transit_days norm_days "
-    "valid_from",
-    "outlet": "outlet_code* outlet_name channel outlet_class address city latitude longitude territory_code distributor_code status retailer_code valid_from",
-    "territory": "territory_code* territory_name* parent_code level* valid_from",
-    "sku_xref": "distributor_code* sender_sku_code* sku_code* valid_from valid_to",
-    "outlet_xref": "distributor_code* sender_outlet_code* outlet_code* valid_from valid_to",
+    "dms_invoice_line": "distributor_code* document_type* document_no* line_no* business_date* sender_outlet_code* outlet_name "
+    "sender_sku_code* sku_name batch_no expiry_date qty* unit* free_qty rate gross_value discount_value "
+    "value_net* tax_value cancelled return_kind condition original_document_no scheme_code modified_at "
+    "branch_code document_id document_version invoiced_at original_document_date cancelled_at order_no "
+    "order_source outlet_tax_no salesman_code beat_code company_sku_code gtin mfg_date mrp ptr pts "
+    "discount_percent cash_discount_value trade_discount_value scheme_discount_value hsn tax_rate cgst_value "
+    "sgst_value igst_value cess_value round_off_value document_total_value currency return_reason",
+    "dms_serial": "distributor_code* document_type* document_no* line_no* serial_no* business_date* serial_kind "
+    "second_serial_no sender_outlet_code sender_sku_code* company_sku_code gtin warranty_until_date cancelled "
+    "modified_at",
+    "dms_return": "distributor_code* document_no* line_no* business_date* sender_outlet_code* outlet_name sender_sku_code* "
+    "sku_name company_sku_code gtin batch_no mfg_date expiry_date mrp qty* unit* free_qty rate value_net "
+    "tax_value condition return_reason original_document_no original_document_date original_line_no "
+    "credit_note_no claim_no salesman_code cancelled branch_code document_id document_version modified_at",
+    "dms_claim": "distributor_code* claim_no* line_no* business_date* claim_type* status* scheme_code period_from period_to "
+    "sender_sku_code sender_outlet_code batch_no qty unit claimed_value* validated_value approved_value "
+    "settled_value submitted_at settled_date credit_note_no rejected_reason evidence_ref document_no "
+    "tax_treatment currency modified_at",
+    "dms_stock": "distributor_code* business_date* sender_sku_code* batch_no condition opening_qty closing_qty* unit* "
+    "transfer_in_qty transfer_out_qty purchase_return_qty adjustment_qty damage_qty expiry_qty sample_qty "
+    "stock_value count_type branch_code document_no period_from sku_name company_sku_code gtin mfg_date "
+    "expiry_date mrp receipt_qty receipt_free_qty sales_qty sales_free_qty sales_return_qty in_transit_qty "
+    "on_order_qty committed_qty min_qty max_qty value_basis stock_age_days last_count_date currency modified_at",
+    "goods_receipt": "distributor_code* document_no* line_no* business_date* dispatch_no dispatch_line_no sender_sku_code* "
+    "batch_no expiry_date condition qty* free_qty unit* tracking_no cancelled branch_code document_id "
+    "document_version sku_name company_sku_code gtin mfg_date mrp invoice_no order_no short_qty damaged_qty rate "
+    "value_net remarks currency modified_at",
+    "erp_dispatch_line": "document_no* line_no* plant_code distributor_code* business_date* planned_delivery_date sender_sku_code* "
+    "batch_no qty* free_qty unit* value_net cancelled order_no document_id dispatch_type item_category free_goods "
+    "higher_line_no storage_location_code ship_to_code sold_to_code order_line_no order_date sku_name "
+    "customer_sku_code gtin mfg_date expiry_date supplier_batch_no mrp qty_base_stated base_unit conv_num "
+    "conv_den pod_date pod_qty tracking_no sscc currency modified_at",
+    "erp_billing_line": "document_no* line_no* document_type billing_type business_date* distributor_code* sold_to_code ship_to_code "
+    "payer_code plant_code cancelled cancelled_document_no dispatch_no dispatch_line_no order_no order_line_no "
+    "original_document_no item_category higher_line_no free_goods sender_sku_code* sku_name customer_sku_code "
+    "gtin batch_no expiry_date qty* free_qty unit* qty_base_stated base_unit conv_num conv_den rate gross_value "
+    "discount_value value_net* tax_rate tax_value currency price_list_code document_id modified_at",
+    "pos_sale": "retailer_code* sender_outlet_code* sender_sku_code* business_date* qty* return_qty unit* value_net "
+    "on_hand_qty document_no line_no register_code sold_at voided sku_name company_sku_code gtin batch_no price "
+    "gross_value discount_value tax_value promo promo_code on_order_qty in_transit_qty fiscal_week currency "
+    "modified_at",
+    "pos_stock": "retailer_code* sender_outlet_code* sender_sku_code* business_date* on_hand_qty* unit* on_order_qty "
+    "in_transit_qty damaged_qty min_qty max_qty stock_value count_type sku_name company_sku_code gtin batch_no "
+    "expiry_date fiscal_week currency modified_at",
+    "field_visit": "visit_id* business_date* rep_code* sender_outlet_code* outlet_name distributor_code beat_code checkin_at* "
+    "checkout_at server_at* time_zone visit_type planned plan_sequence latitude longitude accuracy_m distance_m "
+    "mock_location no_order_reason photo_ref sync_attempt device_id",
+    "field_order_line": "order_id* line_no* business_date* visit_id rep_code* sender_outlet_code* distributor_code beat_code "
+    "ordered_at* server_at* sender_sku_code* sku_name qty* unit* free_qty price value_net scheme_code status "
+    "reject_reason fulfilled_document_no sync_attempt currency",
+    "scheme": "scheme_code* version slab_no scheme_name level* circular_no circular_date valid_from* valid_to "
+    "claim_last_date territory_codes channels outlet_classes distributor_codes basis* counted_per buy_sku_group "
+    "buy_sku_codes slab_from slab_to slab_inclusive buy_qty unit benefit* benefit_amount free_qty free_sku_code "
+    "cap_qty cap_value budget_value combinable company_funding_percent on_invoice currency",
+    "target": "target_set* version level* node_code* sku_group metric* period_from* period_to* target_value* unit "
+    "phasing_code owner_code currency",
+    "beat_plan": "rep_code* sender_outlet_code* plan_date cycle_week cycle_day valid_from valid_to cycle beat_code "
+    "distributor_code visit_sequence planned_time deviation approved_by",
+    "price_list": "price_list_code* sku_code* batch_no unit valid_from* valid_to mrp ptr pts ptd retailer_margin_percent "
+    "stockist_margin_percent tax_included currency",
+    "calendar": "calendar_code territory_code calendar_date* selling_day* holiday_name festival_name fiscal_year "
+    "fiscal_quarter fiscal_month fiscal_week journey_cycle weekday_weight",
+    "sku": "sku_code* sku_name* gtin brand sub_brand category pack base_unit units_per_inner units_per_case mrp "
+    "ex_factory_price standard_cost launch_date delist_date predecessor_sku_code valid_from gtin_inner gtin_case "
+    "variant inners_per_case cases_per_pallet net_weight_g volume_ml successor_sku_code hsn tax_rate "
+    "shelf_life_days min_remaining_life_percent abc_class focus must_stock drug_schedule cold_chain serialised "
+    "warranty_months",
+    "distributor": "distributor_code* distributor_name* distributor_type parent_code territory_code dms_platform lead_time_days "
+    "transit_days norm_days valid_from phone contact_name tax_no income_tax_no gln drug_licence_no "
+    "drug_licence_expiry_date address city postal_code town_class latitude longitude credit_limit_value "
+    "credit_days appointed_date terminated_date time_zone",
+    "outlet": "outlet_code* outlet_name channel outlet_class address city latitude longitude territory_code "
+    "distributor_code status retailer_code valid_from company_outlet_code owner_name phone email tax_no gln "
+    "postal_code beat_code duplicate_of_code universe_source turnover_band created_date created_by",
+    "territory": "territory_code* territory_name* parent_code level* valid_from manager_code manager_name",
+    "sku_xref": "distributor_code* sender_sku_code* sku_code* valid_from valid_to match_method confidence approved_by",
+    "outlet_xref": "distributor_code* sender_outlet_code* outlet_code* valid_from valid_to match_method confidence approved_by",
+    "decision": "decision_id* decided_at* decided_by* kind* subject* distributor_code sender_sku_code sender_outlet_code "
+    "sku_code outlet_code territory_code document_type document_no line_no batch_no condition month_start "
+    "alert_id feed cause value qty_base value_net valid_from valid_to reason",
 }
 KEYS = {
     "dms_invoice_line": "distributor_code document_type document_no line_no",
+    "dms_serial": "distributor_code document_type document_no line_no serial_no",
+    "dms_return": "distributor_code document_no line_no",
+    "dms_claim": "distributor_code claim_no line_no",
     "dms_stock": "distributor_code sender_sku_code batch_no condition business_date",
     "goods_receipt": "distributor_code document_no line_no",
     "erp_dispatch_line": "document_no line_no",
+    "erp_billing_line": "document_no line_no",
     "pos_sale": "retailer_code sender_outlet_code sender_sku_code business_date",
+    "pos_stock": "retailer_code sender_outlet_code sender_sku_code business_date",
+    "field_visit": "visit_id",
+    "field_order_line": "order_id line_no",
+    "scheme": "scheme_code version slab_no",
+    "target": "target_set version level node_code sku_group metric period_from",
+    "beat_plan": "rep_code sender_outlet_code plan_date cycle_week cycle_day valid_from",
+    "price_list": "price_list_code sku_code batch_no unit valid_from",
+    "calendar": "calendar_code territory_code calendar_date",
     "sku": "sku_code valid_from",
     "distributor": "distributor_code valid_from",
     "outlet": "outlet_code valid_from",
     "territory": "territory_code valid_from",
     "sku_xref": "distributor_code sender_sku_code valid_from",
     "outlet_xref": "distributor_code sender_outlet_code valid_from",
+    "decision": "decision_id",
 }
 TOP = {
     "apiVersion",
@@ -68,7 +143,7 @@ TOP = {
     "slaProperties",
 }
 PROPERTY = {
-    "name", "description", "logicalType", "physicalType", "required", "primaryKey", "primaryKeyPosition", "customProperties", "quality",
+    "name", "description", "logicalType", "physicalType", "required", "primaryKey", "primaryKeyPosition", "classification", "customProperties", "quality",
 }  # fmt: skip
 QUALITY = {
     "name", "description", "type", "metric", "arguments", "mustBe", "mustBeGreaterThan", "unit", "engine", "implementation", "dimension", "severity",
@@ -104,19 +179,24 @@ def test_a_feed_has_exactly_the_promised_columns_and_key(feed):
 def test_types_follow_the_house(feed):
     for column in CONTRACTS[feed].columns:
         expected = None
-        if column.name.endswith("_qty") or column.name == "qty":
+        if column.name.endswith("_qty") or column.name in ("qty", "qty_base", "qty_base_stated"):
             expected = "DECIMAL(18,3)"
         elif column.name.endswith("_value") or column.name in (
             "rate",
             "value_net",
             "mrp",
+            "ptr",
+            "pts",
+            "ptd",
+            "price",
+            "tax_rate",
             "ex_factory_price",
             "standard_cost",
         ):
             expected = "DECIMAL(18,4)"
         elif column.name.endswith(("_code", "_no", "_name", "gtin", "unit")) and column.name not in (
-            "line_no",
-            "dispatch_line_no",
+            "slab_no",
+            *(name for name in CONTRACTS[feed].names if name.endswith("line_no")),
         ):
             expected = "VARCHAR"
         elif column.name.endswith(("_date", "valid_from", "valid_to")):
@@ -165,7 +245,7 @@ def test_a_contract_keeps_to_the_standard(path):
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 def test_quantities_and_money_say_their_unit(path):
     for item in document(path)["schema"][0]["properties"]:
-        if item["physicalType"].startswith("DECIMAL"):
+        if item["physicalType"].startswith(("DECIMAL", "DOUBLE")):
             assert "unit" in {entry["property"] for entry in item.get("customProperties", [])}, item["name"]
 
 
@@ -178,7 +258,13 @@ def test_no_rule_of_a_contract_bears_the_name_of_a_framing_rule_or_of_another_ki
         assert [rule.bit for rule in contract.warnings] == list(range(len(warnings)))
 
 
-CASES = [
+STATEMENT = dict.fromkeys(
+    (
+        *("receipt_free_qty", "sales_return_qty", "transfer_in_qty", "sales_free_qty", "transfer_out_qty"),
+        *("purchase_return_qty", "damage_qty", "expiry_qty", "sample_qty"),
+    )
+)
+CASES: list[tuple[str, str, str | None, dict, bool]] = [
     ("dms_invoice_line", "invoice_not_negative", "qty", {"document_type": "INVOICE", "qty": Decimal(-1)}, True),
     ("dms_invoice_line", "invoice_not_negative", "qty", {"document_type": "INVOICE", "qty": Decimal(0)}, False),
     ("dms_invoice_line", "invoice_not_negative", "qty", {"document_type": "DEBIT_NOTE", "qty": Decimal(-1)}, False),
@@ -247,6 +333,225 @@ CASES = [
     ("territory", "no_node_is_its_own_parent", None, {"territory_code": "N", "parent_code": "N"}, True),
     ("sku_xref", "period_not_reversed", None, {"valid_from": date(2026, 2, 1), "valid_to": date(2026, 1, 1)}, True),
     ("outlet_xref", "period_not_reversed", None, {"valid_from": None, "valid_to": date(2026, 1, 1)}, False),
+]
+
+GOOD_GTIN, BAD_GTIN = "4006381333931", "4006381333932"
+GOOD_IMEI, BAD_IMEI = "490154203237518", "490154203237519"
+NOON = datetime(2026, 3, 1, 12)
+
+
+def numbers(**values: str | None) -> dict[str, Decimal | None]:
+    return {name: None if value is None else Decimal(value) for name, value in values.items()}
+
+
+def days(**values: int | None) -> dict[str, date | None]:
+    return {name: None if value is None else date(2026, 3, value) for name, value in values.items()}
+
+
+CASES += [
+    ("dms_invoice_line", "tax_is_rate_of_net", None, numbers(value_net="100", tax_rate="18", tax_value="19"), False),
+    ("dms_invoice_line", "tax_is_rate_of_net", None, numbers(value_net="100", tax_rate="18", tax_value="19.01"), True),
+    ("dms_invoice_line", "tax_is_rate_of_net", None, numbers(value_net="-100", tax_rate="18", tax_value="-18"), False),
+    ("dms_invoice_line", "tax_is_rate_of_net", None, numbers(value_net="100", tax_rate=None, tax_value="5"), False),
+    (
+        "dms_invoice_line",
+        "tax_is_sum_of_parts",
+        None,
+        numbers(cgst_value="9", sgst_value="9", igst_value=None, cess_value=None, tax_value="18"),
+        False,
+    ),
+    (
+        "dms_invoice_line",
+        "tax_is_sum_of_parts",
+        None,
+        numbers(cgst_value="9", sgst_value="9", igst_value=None, cess_value="1", tax_value="18"),
+        True,
+    ),
+    (
+        "dms_invoice_line",
+        "tax_is_sum_of_parts",
+        None,
+        numbers(cgst_value=None, sgst_value=None, igst_value=None, cess_value=None, tax_value="18"),
+        False,
+    ),
+    ("erp_billing_line", "invoice_not_negative", "qty", {"document_type": "INVOICE", "qty": Decimal(-1)}, True),
+    ("erp_billing_line", "credit_note_not_positive", "qty", {"document_type": "CREDIT_NOTE", "qty": Decimal(1)}, True),
+    ("erp_billing_line", "tax_is_rate_of_net", None, numbers(value_net="100", tax_rate="18", tax_value="10"), True),
+    ("erp_billing_line", "conversion_positive", None, numbers(conv_num="12", conv_den="0"), True),
+    ("erp_dispatch_line", "conversion_positive", None, numbers(conv_num="12", conv_den="1"), False),
+    ("erp_dispatch_line", "conversion_positive", None, numbers(conv_num="-12", conv_den=None), True),
+    (
+        "erp_dispatch_line",
+        "base_is_converted_quantity",
+        None,
+        numbers(qty="5", free_qty="1", conv_num="24", conv_den="2", qty_base_stated="72"),
+        False,
+    ),
+    (
+        "erp_dispatch_line",
+        "base_is_converted_quantity",
+        None,
+        numbers(qty="5", free_qty=None, conv_num="24", conv_den="2", qty_base_stated="61"),
+        True,
+    ),
+    (
+        "erp_dispatch_line",
+        "base_is_converted_quantity",
+        None,
+        numbers(qty="5", free_qty=None, conv_num="24", conv_den="0", qty_base_stated="61"),
+        False,
+    ),
+    ("erp_dispatch_line", "delivered_after_dispatch", None, days(business_date=2, pod_date=1), True),
+    ("erp_dispatch_line", "delivered_after_dispatch", None, days(business_date=2, pod_date=2), False),
+    ("erp_dispatch_line", "sscc_check_digit", None, {"sscc": "106141412345678908"}, False),
+    ("erp_dispatch_line", "sscc_check_digit", None, {"sscc": "106141412345678909"}, True),
+    (
+        "dms_stock",
+        "statement_adds_up",
+        None,
+        STATEMENT | numbers(opening_qty="10", receipt_qty="5", adjustment_qty="-1", sales_qty="4", closing_qty="10"),
+        False,
+    ),
+    (
+        "dms_stock",
+        "statement_adds_up",
+        None,
+        STATEMENT | numbers(opening_qty="10", receipt_qty="5", adjustment_qty="-1", sales_qty="4", closing_qty="11"),
+        True,
+    ),
+    (
+        "dms_stock",
+        "statement_adds_up",
+        None,
+        STATEMENT | numbers(opening_qty="10", receipt_qty="5", adjustment_qty="-1", sales_qty=None, closing_qty="11"),
+        False,
+    ),
+    ("goods_receipt", "damaged_within_received", None, numbers(qty="2", free_qty="1", damaged_qty="4"), True),
+    ("goods_receipt", "damaged_within_received", None, numbers(qty="2", free_qty=None, damaged_qty="2"), False),
+    ("dms_serial", "imei_check_digit", None, {"serial_no": GOOD_IMEI}, False),
+    ("dms_serial", "imei_check_digit", None, {"serial_no": BAD_IMEI}, True),
+    ("dms_serial", "imei_check_digit", None, {"serial_no": "SN-1"}, False),
+    ("dms_serial", "second_imei_check_digit", None, {"second_serial_no": BAD_IMEI}, True),
+    ("dms_serial", "imei_has_15_digits", None, {"serial_kind": "IMEI", "serial_no": GOOD_IMEI[1:]}, True),
+    ("dms_serial", "imei_has_15_digits", None, {"serial_kind": "IMEI", "serial_no": GOOD_IMEI}, False),
+    ("dms_serial", "imei_has_15_digits", None, {"serial_kind": "MAKER", "serial_no": "SN-1"}, False),
+    ("dms_return", "return_not_negative", "qty", numbers(qty="-1"), True),
+    ("dms_return", "returned_after_sold", None, days(business_date=1, original_document_date=2), True),
+    ("dms_claim", "claim_not_negative", "claimed_value", numbers(claimed_value="-1"), True),
+    ("dms_claim", "claim_period_not_reversed", None, days(period_from=2, period_to=1), True),
+    ("dms_claim", "approved_within_claimed", None, numbers(approved_value="11", claimed_value="10"), True),
+    ("dms_claim", "settled_within_approved", None, numbers(settled_value="10", approved_value="10"), False),
+    ("pos_stock", "stock_not_negative", "on_hand_qty", numbers(on_hand_qty="-1"), True),
+    (
+        "field_visit",
+        "device_clock_not_ahead",
+        "checkin_at",
+        {"checkin_at": NOON, "server_at": NOON - timedelta(minutes=10)},
+        False,
+    ),
+    (
+        "field_visit",
+        "device_clock_not_ahead",
+        "checkin_at",
+        {"checkin_at": NOON, "server_at": NOON - timedelta(minutes=10, seconds=1)},
+        True,
+    ),
+    (
+        "field_visit",
+        "checkout_after_checkin",
+        None,
+        {"checkin_at": NOON, "checkout_at": NOON - timedelta(hours=1)},
+        True,
+    ),
+    ("field_visit", "place_in_range", None, {"latitude": 91.0, "longitude": 0.0}, True),
+    ("field_visit", "place_in_range", None, {"latitude": None, "longitude": -181.0}, True),
+    (
+        "field_order_line",
+        "device_clock_not_ahead",
+        "ordered_at",
+        {"ordered_at": NOON, "server_at": NOON - timedelta(days=1)},
+        True,
+    ),
+    ("field_order_line", "order_not_negative", "qty", numbers(qty="-1"), True),
+    ("scheme", "period_not_reversed", None, days(valid_from=2, valid_to=1), True),
+    ("scheme", "slab_not_reversed", None, numbers(slab_from="10", slab_to="9"), True),
+    ("scheme", "claims_end_after_scheme", None, days(claim_last_date=1, valid_to=2), True),
+    ("scheme", "funding_is_a_share", None, {"company_funding_percent": 101.0}, True),
+    (
+        "scheme",
+        "free_goods_have_quantities",
+        None,
+        {"benefit": "FREE_QTY", "buy_qty": Decimal(12), "free_qty": Decimal(0)},
+        True,
+    ),
+    (
+        "scheme",
+        "free_goods_have_quantities",
+        None,
+        {"benefit": "DISC_PCT", "buy_qty": Decimal(12), "free_qty": Decimal(0)},
+        False,
+    ),
+    ("target", "target_not_negative", "target_value", numbers(target_value="-1"), True),
+    ("target", "target_period_not_reversed", None, days(period_from=2, period_to=1), True),
+    ("beat_plan", "plan_names_a_day", None, {"plan_date": None, "cycle_day": None}, True),
+    ("beat_plan", "plan_names_a_day", None, {"plan_date": None, "cycle_day": 1}, False),
+    ("beat_plan", "day_of_week", "cycle_day", {"cycle_day": 8}, True),
+    ("beat_plan", "period_not_reversed", None, days(valid_from=2, valid_to=1), True),
+    ("price_list", "period_not_reversed", None, days(valid_from=2, valid_to=1), True),
+    ("price_list", "price_not_negative", "ptr", numbers(ptr="-1"), True),
+    ("price_list", "prices_rise_along_the_chain", None, numbers(pts="8", ptr="9", mrp="10"), False),
+    ("price_list", "prices_rise_along_the_chain", None, numbers(pts="8", ptr="11", mrp="10"), True),
+    ("price_list", "prices_rise_along_the_chain", None, numbers(pts="11", ptr=None, mrp="10"), True),
+    ("calendar", "fiscal_part_in_range", "fiscal_quarter", {"fiscal_quarter": 5}, True),
+    ("calendar", "fiscal_part_in_range", "fiscal_week", {"fiscal_week": 53}, False),
+    ("calendar", "weight_not_negative", "weekday_weight", {"weekday_weight": -0.1}, True),
+    ("sku", "packs_have_own_gtins", None, {"gtin": "1", "gtin_inner": None, "gtin_case": "1"}, True),
+    ("sku", "packs_have_own_gtins", None, {"gtin": "1", "gtin_inner": "2", "gtin_case": None}, False),
+    ("sku", "case_is_inners_of_units", None, {"inners_per_case": 4, "units_per_inner": 6, "units_per_case": 20}, True),
+    ("sku", "life_positive", None, {"shelf_life_days": 0}, True),
+    ("distributor", "place_in_range", None, {"latitude": 12.9, "longitude": 77.6}, False),
+    ("distributor", "place_in_range", None, {"latitude": 129.0, "longitude": 77.6}, True),
+    ("distributor", "termination_after_appointment", None, days(appointed_date=2, terminated_date=1), True),
+    ("outlet", "no_outlet_duplicates_itself", None, {"outlet_code": "O", "duplicate_of_code": "O"}, True),
+    ("sku_xref", "confidence_is_a_share", None, {"confidence": 1.1}, True),
+    ("outlet_xref", "confidence_is_a_share", None, {"confidence": 1.0}, False),
+    ("decision", "period_not_reversed", None, days(valid_from=2, valid_to=1), True),
+    (
+        "decision",
+        "sku_xref_is_complete",
+        None,
+        {"kind": "SKU_XREF", "distributor_code": "D", "sender_sku_code": "S", "value": None},
+        True,
+    ),
+    (
+        "decision",
+        "sku_xref_is_complete",
+        None,
+        {"kind": "COMMENT", "distributor_code": None, "sender_sku_code": None, "value": None},
+        False,
+    ),
+    (
+        "decision",
+        "outlet_xref_is_complete",
+        None,
+        {"kind": "OUTLET_XREF", "distributor_code": "D", "sender_outlet_code": None, "value": "O"},
+        True,
+    ),
+]
+CASES += [
+    (feed, rule.name, None, {column: digits}, digits == BAD_GTIN)
+    for feed, contract in CONTRACTS.items()
+    for rule in contract.rules
+    for column in columns_of(rule.expression)
+    if rule.expression.startswith("GS1_") and column.startswith(("gtin", "gln"))
+    for digits in (GOOD_GTIN, BAD_GTIN)
+]
+CASES += [
+    (feed, rule.name, None, days(mfg_date=1, expiry_date=day), day == 1)
+    for feed, contract in CONTRACTS.items()
+    for rule in contract.rules
+    if rule.name == "expiry_after_mfg"
+    for day in (1, 2)
 ]
 
 
