@@ -27,6 +27,11 @@ FRAMING_RULES = {
     "missing_column": "Every required column is in the file.",
     "duplicate_column": "No two columns of the file mean the same.",
     "workbook": "The workbook can be opened and has the sheet that the profile names.",
+    "xml": "An XML element can be read: it is well-formed and closed.",
+    "xml_depth": "XML elements do not stand too deep inside each other.",
+    "xml_size": "An XML element is no longer than can be held at once.",
+    "xml_entities": "An XML file declares no entities.",
+    "truncated": "The file goes on to its end.",
 }
 
 
