@@ -27,7 +27,7 @@ def ingest_feeds() -> None:
         import ingest
 
         settings = orchestration.settings(params)
-        options = {"as_of": settings.as_of, "data_dirs": [settings.real_data]}
+        options = {"as_of": settings.as_of, "data_dirs": [settings.real_data], "limits": settings.limits}
         report = ingest.run(settings.home, feed=feed, progress=orchestration.progress(feed), **options)
         orchestration.tell(report)
         return len(report.commits)

@@ -15,7 +15,7 @@ import polars as pl
 
 from ingest.contracts import ENVELOPE, REJECTS, Contract, Rule
 from ingest.enrichment import Geography
-from ingest.errors import FileUnreadable
+from ingest.errors import FileUnreadable, printable
 from ingest.layout import Layout, lay_out
 from ingest.limits import DEFAULT, Limits
 from ingest.normalise import natural_key, normalise
@@ -456,7 +456,7 @@ def _reject_rows(
                 "column": finding.column,
                 "value": finding.value,
                 "raw": texts[index, entry],
-                "message": f"{where}: {finding.problem}; {_next_step(finding.rule)}",
+                "message": printable(f"{where}: {finding.problem}; {_next_step(finding.rule)}"),
             }
         )
     return found
@@ -598,7 +598,7 @@ def _file_reject(source: Source, refusal: FileUnreadable) -> dict[str, object]:
         "column": refusal.column,
         "value": refusal.value,
         "raw": None,
-        "message": f"{source.name}: {refusal.message}",
+        "message": printable(f"{source.name}: {refusal.message}"),
     }
 
 

@@ -3,6 +3,13 @@
 from pathlib import Path
 
 
+def printable(text: str) -> str:
+    """A text with line ends, control characters and what no encoding knows written as escapes: it can neither steer a terminal nor break a line."""
+    if text.isprintable():
+        return text
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode("ascii") for sign in text)
+
+
 class IngestError(Exception):
     """Anything that stops ingest, as opposed to bad data, which is reported and worked around."""
 

@@ -15,13 +15,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from ingest import bronze, enrichment
+from ingest import bronze, enrichment, readers
 from ingest.batch import Batch, Source, read_batch
 from ingest.connectors import folder
 from ingest.connectors.folder import LandingFile
 from ingest.contracts import FEED_ORDER, Contract, load_contracts
 from ingest.enrichment import Geography
-from ingest.errors import IngestError, ProfileInvalid, UnknownFeed, UnknownProfile
+from ingest.errors import FileUnreadable, IngestError, ProfileInvalid, UnknownFeed, UnknownProfile, printable
 from ingest.limits import DEFAULT, Limits
 from ingest.profiles import SOLE, Catalogue, Profile, Reading, Seed
 
@@ -149,15 +149,15 @@ def replay(
     return job.report()
 
 
-def landed(home: Path) -> list[LandedFile]:
+def landed(home: Path, limits: Limits = DEFAULT) -> list[LandedFile]:
     """Files in landing/, and seeds of the profiles used there, that belong to a known feed and are not yet committed."""
-    job = _Job(home, _Filter(), None, ())
+    job = _Job(home, _Filter(), None, (), limits)
     waiting = []
     for group in job.groups():
         for item in group.items:
             sender = job.sender_of(item, group)
-            data = item.data if isinstance(item, _SeedFile) else item.read()
-            if job.log.latest(_sha256(data), group.profile.id, group.contract.feed, sender, item.name) is None:
+            sha256, _, _ = _taken(item, group.reading, job.limits)
+            if job.log.latest(sha256, group.profile.id, group.contract.feed, sender, item.name) is None:
                 waiting.append(LandedFile(group.profile.id, group.contract.feed, sender, item.name))
     return waiting
 
@@ -175,7 +175,8 @@ def check(
 ) -> CheckReport:
     """Read one file without committing anything.
 
-    Where several feeds share the file, the report is that of the first one, with those of the others beside it.
+    Where several feeds share the file, the report is that of the first one, with those of the others beside it. The members of an archive are
+    counted together, feed by feed.
 
     Args:
         sender: default: the constant of the profile, else the sender's folder in landing/, else the name of the folder in which the file lies.
@@ -186,11 +187,24 @@ def check(
     """
     job = _Job(home, _Filter(profile, None, feed, as_of), None, data_dirs, limits)
     settings = job.catalogue.profile(profile)
-    feeds = (feed,) if feed else settings.feeds_of(file.name) or _sole_feeds(settings)
-    if not feeds or feeds[0] not in settings.feeds:
-        raise UnknownFeed(f"{file.name} fits no feed of profile {profile}; state the feed", tuple(settings.feeds))
-    reports = [_check_feed(job, home, file, settings, feed_id, sender) for feed_id in feeds]
-    return replace(reports[0], others=tuple(reports[1:]))
+    landed_file = folder.locate(home, file) or LandingFile(file, printable(file.name), settings.id, None)
+    reports: dict[str, CheckReport] = {}
+    for place in folder.unpacked(landed_file, limits):
+        for feed_id in (feed,) if feed else _feeds_of(settings, place):
+            if feed_id not in settings.feeds:
+                raise UnknownFeed(f"profile {profile} has no feed {feed_id}", tuple(settings.feeds))
+            report = _check_feed(job, place, settings, feed_id, sender)
+            reports[feed_id] = _together(reports[feed_id], report) if feed_id in reports else report
+    first, *others = reports.values()
+    return replace(first, others=tuple(others))
+
+
+def _feeds_of(profile: Profile, file: LandingFile) -> tuple[str, ...]:
+    base = file.name.rpartition("/")[2]
+    feeds = profile.feeds_of(base) or (tuple(profile.feeds)[:1] if file.refusal else _sole_feeds(profile))
+    if not feeds:
+        raise UnknownFeed(f"{base} fits no feed of profile {profile.id}; state the feed", tuple(profile.feeds))
+    return feeds
 
 
 def _sole_feeds(profile: Profile) -> tuple[str, ...]:
@@ -198,16 +212,28 @@ def _sole_feeds(profile: Profile) -> tuple[str, ...]:
     return tuple(profile.feeds) if len({reading.files for reading in profile.feeds.values()}) == 1 else ()
 
 
-def _check_feed(job: _Job, home: Path, file: Path, settings: Profile, feed_id: str, sender: str | None) -> CheckReport:
+def _together(one: CheckReport, other: CheckReport) -> CheckReport:
+    """The reports of two members of an archive as one."""
+    counts = ("records", "loaded", "rejected", "blank", "total_lines", "left_out")
+    return replace(
+        one,
+        **{name: getattr(one, name) + getattr(other, name) for name in counts},
+        rules=Counter(one.rules) + Counter(other.rules),
+        left_out_reasons=Counter(one.left_out_reasons) + Counter(other.left_out_reasons),
+        problems=(*one.problems, *other.problems),
+        rows=pa.concat_tables([one.rows, other.rows]),
+        rejects=pa.concat_tables([one.rejects, other.rejects]),
+    )
+
+
+def _check_feed(job: _Job, place: LandingFile, settings: Profile, feed_id: str, sender: str | None) -> CheckReport:
     group = _Group(settings, job.catalogue.contracts[feed_id], settings.feeds[feed_id], [])
-    place = folder.locate(home, file) or LandingFile(file, file.name, settings.id, None)
     code = sender or (
         job.sender_of(place, group)
         if place.sender or group.reading.sender.source == "constant"
-        else file.resolve().parent.name
+        else place.path.resolve().parent.name
     )
-    data = place.read()
-    batch = job.read(group, [_source(place, code, data, "")])
+    batch = job.read(group, [_source(place, code, group.reading, "", job.limits)])
     result = batch.files[0]
     rows = batch.rows.select([*group.contract.names, "_record"])
     rejects = batch.rejects.select("_record", "_line", "rule", "column", "value", "raw", "message")
@@ -243,10 +269,6 @@ class _SeedFile:
     name: str
     sender: str
     data: bytes
-
-    def read(self) -> bytes:
-        """The file's bytes."""
-        return self.data
 
 
 @dataclass
@@ -315,7 +337,7 @@ class _Job:
         found: dict[tuple[str, str], _Group] = {}
         broken: set[str] = set()
         seeded: set[str] = set()
-        for file in folder.scan(self.home):
+        for file in folder.scan(self.home, self.limits):
             if self.chosen.profile not in (None, file.profile) or file.profile in broken:
                 continue
             try:
@@ -333,7 +355,7 @@ class _Job:
             if profile.id not in seeded:
                 seeded.add(profile.id)
                 self._add_seeds(profile, found)
-            feeds = profile.feeds_of(base)
+            feeds = profile.feeds_of(base) or (tuple(profile.feeds)[:1] if file.refusal else ())
             if not feeds:
                 self._problems.append(
                     f"{file.name}: its name fits no feed of profile {profile.id} ({', '.join(profile.feeds)}); rename it, "
@@ -446,13 +468,12 @@ class _Job:
                 digests[sender] = self._digest(group, sender, geographies)
             self._tick(group)
             try:
-                data = item.read()
+                source = _source(item, sender, group.reading, digests[sender], self.limits)
             except OSError as error:
                 self._problems.append(
                     f"{item.name}: cannot be opened ({error.strerror}); it is tried again in the next run"
                 )
                 continue
-            source = _source(item, sender, data, digests[sender])
             entry = self.log.latest(source.sha256, group.profile.id, group.contract.feed, sender, source.name)
             due = (
                 entry["profile_digest"] != digests[sender]
@@ -463,7 +484,7 @@ class _Job:
                 self._already += 1
                 continue
             chunk.append(source)
-            size += len(data) * (_PACKED if group.reading.format == "xlsx" or item.name.endswith(".gz") else 1)
+            size += source.size * (_PACKED if group.reading.format == "xlsx" or item.name.endswith(".gz") else 1)
             if size >= _BATCH_BYTES:
                 yield chunk
                 chunk, size = [], 0
@@ -526,20 +547,38 @@ class _Job:
             raise UnknownFeed(f"unknown feed {self.chosen.feed}", tuple(self.catalogue.contracts))
 
 
-def _source(item: LandingFile | _SeedFile, sender: str, data: bytes, digest: str) -> Source:
+def _source(
+    item: LandingFile | _SeedFile, sender: str, reading: Reading, digest: str, limits: Limits = DEFAULT
+) -> Source:
+    sha256, size, data = _taken(item, reading, limits)
     return Source(
         name=item.name,
         sender=sender,
-        sha256=_sha256(data),
-        size=len(data),
+        sha256=sha256,
+        size=size,
         arrived_at=item.arrived_at if isinstance(item, LandingFile) else datetime.now(UTC),
         profile_digest=digest,
-        data=partial(_same, data),
+        data=data,
     )
+
+
+def _taken(item: LandingFile | _SeedFile, reading: Reading, limits: Limits) -> tuple[str, int, Callable[[], bytes]]:
+    """Digest, size and content of a file; one that is refused before it is read says why when its content is asked for."""
+    if isinstance(item, _SeedFile):
+        return _sha256(item.data), len(item.data), partial(_same, item.data)
+    try:
+        data = item.read(limits, by_lines=reading.format in readers.LINES)
+    except FileUnreadable as refusal:
+        return item.fingerprint(), 0, partial(_refuse, refusal)
+    return _sha256(data), len(data), partial(_same, data)
 
 
 def _same(data: bytes) -> bytes:
     return data
+
+
+def _refuse(refusal: FileUnreadable) -> bytes:
+    raise refusal
 
 
 def _sha256(data: bytes) -> str:

@@ -19,7 +19,11 @@ def waiting_feeds(settings: Settings, day: date | None = None) -> dict[str, list
         settings: where the home is.
         day: only feeds with a file that covers this business date, or whose name states no date; default: all.
     """
-    found = {landed.feed for landed in ingest.landed(settings.home) if day is None or _covers(str(landed.file), day)}
+    found = {
+        landed.feed
+        for landed in ingest.landed(settings.home, settings.limits)
+        if day is None or _covers(str(landed.file), day)
+    }
     return {
         "masters": [feed for feed in MASTERS if feed in found],
         "facts": sorted(found.difference(MASTERS)),

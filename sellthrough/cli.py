@@ -158,6 +158,7 @@ def ingest(settings: Settings, as_json: bool, profile: str | None, sender: str |
             as_of=settings.as_of,
             progress=progress,
             data_dirs=[settings.real_data],
+            limits=settings.limits,
         )
     return _show_taken(report, as_json)
 
@@ -178,6 +179,7 @@ def replay(settings: Settings, as_json: bool, profile: str | None, sender: str |
             as_of=settings.as_of,
             progress=progress,
             data_dirs=[settings.real_data],
+            limits=settings.limits,
         )
     return _show_taken(report, as_json)
 
@@ -213,6 +215,7 @@ def check(
         feed=feed,
         as_of=settings.as_of,
         data_dirs=[settings.real_data],
+        limits=settings.limits,
     )
     from pyarrow import parquet
 
@@ -222,12 +225,16 @@ def check(
             parquet.write_table(table, path)
     counts = ("feed", "sender", "records", "loaded", "rejected", "blank", "total_lines", "left_out", "rules")
     if as_json:
-        terminal.show_json({name: getattr(report, name) for name in counts})
+        others = [{name: getattr(other, name) for name in counts} for other in report.others]
+        terminal.show_json({**{name: getattr(report, name) for name in counts}, "others": others})
     else:
-        terminal.show(f"{file}: " + ", ".join(f"{name} {getattr(report, name)}" for name in counts if name != "rules"))
-        columns = ["_record", "_line", "rule", "column", "value", "message"]
-        terminal.show_rows("Rejected", report.rejects.select(columns).to_pylist())
-    return DATA_PROBLEM if report.rejected or report.rejects.num_rows else FINE
+        for part in (report, *report.others):
+            terminal.show(
+                f"{file}: " + ", ".join(f"{name} {getattr(part, name)}" for name in counts if name != "rules")
+            )
+            columns = ["_record", "_line", "rule", "column", "value", "message"]
+            terminal.show_rows("Rejected", part.rejects.select(columns).to_pylist())
+    return DATA_PROBLEM if report.exit_code else FINE
 
 
 @main.command()

@@ -44,7 +44,11 @@ def run(settings: Settings, as_of: date | None = None, progress: ProgressFor = l
     from ingest import quality
 
     taken = ingest.run(
-        settings.home, as_of=as_of or settings.as_of, progress=progress("ingest"), data_dirs=[settings.real_data]
+        settings.home,
+        as_of=as_of or settings.as_of,
+        progress=progress("ingest"),
+        data_dirs=[settings.real_data],
+        limits=settings.limits,
     )
     if needs_quality(settings):
         quality.run(settings.home, progress=progress("quality"))

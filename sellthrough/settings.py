@@ -9,9 +9,13 @@ import os
 import sys
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+if TYPE_CHECKING:
+    from ingest.limits import Limits
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 
@@ -41,12 +45,26 @@ class Settings(BaseSettings):
         default=PROJECT_ROOT.parent / "shared" / "real_data",
         description="A further folder in which files that a profile names, such as a GeoJSON, are looked for.",
     )
+    max_unpacked_bytes: int = Field(default=8 * 2**30, ge=1, description="Largest file, or archive, once unpacked.")
+    max_unpacked_ratio: int = Field(default=200, ge=1, description="Unpacked bytes over packed ones, at most.")
+    max_members: int = Field(default=1000, ge=1, description="Files in one archive, at most.")
+    max_line_bytes: int = Field(default=16 * 2**20, ge=1, description="Longest line, segment or message.")
+    max_columns: int = Field(default=2000, ge=1, description="Columns of a header, at most.")
+    max_cells: int = Field(default=50_000_000, ge=1, description="Rows times columns of one sheet, at most.")
+    max_xml_depth: int = Field(default=64, ge=1, description="XML elements inside each other, at most.")
     lock_timeout_s: float = Field(default=3600, ge=0, description="How long a writer waits for the one before it.")
 
     @field_validator("home", "dbt_project", "real_data")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().resolve()
+
+    @property
+    def limits(self) -> Limits:
+        """Bounds on what ingest reads: the settings that begin with `max_`."""
+        from ingest.limits import Limits
+
+        return Limits(**{name[4:]: value for name, value in self if name.startswith("max_")})
 
     @property
     def landing(self) -> Path:

@@ -12,6 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 Report = Callable[[int, int, str], None]
 
@@ -84,11 +85,15 @@ def show_rows(title: str, rows: Sequence[dict[str, Any]], limit: int = 20) -> No
         numeric = all(isinstance(row[name], (int, float)) or row[name] is None for row in rows)
         table.add_column(name, justify="right" if numeric else "left", overflow="fold")
     for row in rows[:limit]:
-        table.add_row(
-            *("" if value is None else f"{value:,}" if isinstance(value, int) else str(value) for value in row.values())
-        )
+        table.add_row(*(_cell(value) for value in row.values()))
     console = Console(width=None if sys.stdout.isatty() else 160)
     console.print(f"\n{title}", style="bold", highlight=False)
     console.print(table)
     if len(rows) > limit:
         console.print(f"… and {len(rows) - limit} more (--json shows all)")
+
+
+def _cell(value: Any) -> Text:
+    """A value as it stands: what a sender wrote is neither markup nor a sequence that steers the terminal."""
+    text = "" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
+    return Text(text if text.isprintable() else repr(text)[1:-1])

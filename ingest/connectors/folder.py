@@ -2,29 +2,57 @@
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+
+from ingest import archives
+from ingest.errors import FileUnreadable, printable
+from ingest.limits import DEFAULT, Limits, refuse_long_line, short_lines
 
 
 @dataclass(frozen=True)
 class LandingFile:
-    """A file in landing/<profile>/<sender>/….
+    """A file in landing/<profile>/<sender>/…, or a member of an archive there.
 
     Attributes:
-        name: path below landing/, with forward slashes.
+        name: path below landing/, with forward slashes; a member's stands below its archive's. Control characters are escaped.
         sender: name of the sender's folder; None where the file lies directly in the profile's folder.
+        member: position of the member in its archive.
+        refusal: why it is not read at all.
     """
 
     path: Path
     name: str
     profile: str
     sender: str | None
+    member: int | None = None
+    refusal: FileUnreadable | None = None
 
-    def read(self) -> bytes:
-        """The file's bytes."""
+    def read(self, limits: Limits = DEFAULT, *, by_lines: bool = False) -> bytes:
+        """The file's bytes.
+
+        Args:
+            by_lines: the file is a table of lines; one that is too long is found before the file is held in memory.
+
+        Raises:
+            FileUnreadable: it goes beyond the limits, or is a member that cannot be unpacked.
+        """
+        if self.refusal is not None:
+            raise self.refusal
+        if self.member is not None:
+            chunks = archives.read_member(self.path, self.member, limits)
+            return b"".join(short_lines(chunks, limits) if by_lines else chunks)
+        if by_lines and self.path.stat().st_size > limits.line_bytes and not self.name.lower().endswith(".gz"):
+            with self.path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+                refuse_long_line(mapped, limits)
         return self.path.read_bytes()
+
+    def fingerprint(self) -> str:
+        """SHA-256 of what lies in the folder, for a file that is not read."""
+        return archives.digest(self.path)
 
     @property
     def arrived_at(self) -> datetime:
@@ -32,13 +60,32 @@ class LandingFile:
         return datetime.fromtimestamp(self.path.stat().st_mtime, UTC)
 
 
-def scan(home: Path) -> list[LandingFile]:
-    """All files of landing/ in the order in which they are taken in: by path without the ending.
+def scan(home: Path, limits: Limits = DEFAULT) -> list[LandingFile]:
+    """All files of landing/ in the order in which they are taken in: by path without the ending. An archive stands for its members.
 
     Hidden files and those that are still being written (`.part`, `.tmp`, `~`) are passed over.
     """
     landing = home / "landing"
-    return sorted(_walk(landing, landing), key=_order)
+    return sorted(
+        (file for found in _walk(landing, landing) for file in unpacked(found, limits)),
+        key=_order,
+    )
+
+
+def unpacked(file: LandingFile, limits: Limits = DEFAULT) -> list[LandingFile]:
+    """The members of an archive, or the file itself where it is none or cannot be listed."""
+    if not archives.is_zip(file.name):
+        return [file]
+    try:
+        members = archives.members(file.path, limits)
+    except FileUnreadable as refusal:
+        return [replace(file, refusal=refusal)]
+    except OSError:
+        return [file]
+    return [
+        replace(file, name=f"{file.name}/{member.name}", member=member.position, refusal=member.refusal)
+        for member in members
+    ]
 
 
 def locate(home: Path, path: Path) -> LandingFile | None:
@@ -63,7 +110,7 @@ def _walk(folder: Path, landing: Path) -> Iterator[LandingFile]:
 
 
 def _landing_file(path: Path, landing: Path) -> LandingFile:
-    parts = path.relative_to(landing).parts
+    parts = [printable(part.replace("\\", "\\\\")) for part in path.relative_to(landing).parts]
     return LandingFile(
         path=path,
         name="/".join(parts),

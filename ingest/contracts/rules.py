@@ -22,6 +22,8 @@ FRAMING_RULES = {
     "type": "A value can be read as its type, in the format that the profile declares.",
     "encoding": "The file is written in the encoding that the profile declares.",
     "compression": "A compressed file is whole.",
+    "archive": "An archive can be opened; its members have plain names of their own and no password.",
+    "limits": "A file keeps within the limits of what is read.",
     "empty_file": "A file has content, or names the day for which it has nothing.",
     "unknown_column": "Every column of the file is known to the profile.",
     "missing_column": "Every required column is in the file.",

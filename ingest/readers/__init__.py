@@ -9,15 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING, Protocol
 
+from ingest import archives
 from ingest.errors import FileUnreadable
-from ingest.limits import DEFAULT, Limits
+from ingest.limits import DEFAULT, Limits, refuse_long_line, short_lines
 from ingest.readers import delimited, excel
 from ingest.readers.framed import Broken, Entry, Framed, column_names, from_entries
 
 if TYPE_CHECKING:
     from ingest.profiles import Reading
 
-__all__ = ["STRUCTURED", "TABLES", "Broken", "Entry", "Framed", "column_names", "read"]
+__all__ = ["LINES", "STRUCTURED", "TABLES", "Broken", "Entry", "Framed", "column_names", "read"]
 
 
 class StructuredReader(Protocol):
@@ -38,7 +39,7 @@ Table = Callable[[bytes, "Reading", Limits], Framed]
 
 
 def _csv(data: bytes, reading: Reading, limits: Limits) -> Framed:
-    return delimited.frame(delimited.to_utf8(data, reading.encoding), reading)
+    return delimited.frame(delimited.to_utf8(data, reading.encoding), reading, limits)
 
 
 def _xlsx(data: bytes, reading: Reading, limits: Limits) -> Framed:
@@ -49,6 +50,8 @@ TABLES: dict[str, Table] = {
     "csv": _csv,
     "xlsx": _xlsx,
 }
+LINES = frozenset({"csv", "fixed_width", "jsonl"})
+"""Tables in which a record is a line."""
 STRUCTURED: dict[str, StructuredReader] = {}
 
 
@@ -65,7 +68,11 @@ def read(
     """
     if not data:
         raise FileUnreadable("empty_file", "is empty (0 bytes); ask the sender for it again")
-    data = delimited.decompress(data, file_name)
+    if file_name.lower().endswith(".gz"):
+        chunks = archives.gunzip(data, limits)
+        data = b"".join(short_lines(chunks, limits) if reading.format in LINES else chunks)
+    if reading.format in LINES:
+        refuse_long_line(data, limits)
     if reading.format in TABLES:
         return TABLES[reading.format](data, reading, limits)
     reader = STRUCTURED[reading.format]

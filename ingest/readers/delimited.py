@@ -8,8 +8,6 @@ record, with line numbers and raw text.
 from __future__ import annotations
 
 import csv
-import gzip
-import zlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -17,25 +15,16 @@ import numpy as np
 import polars as pl
 
 from ingest.errors import FileUnreadable
+from ingest.limits import DEFAULT, Limits, refuse_columns
 from ingest.readers.framed import Broken, Framed, column_names, no_header
 
 if TYPE_CHECKING:
     from ingest.profiles import Reading
 
 _BOM = b"\xef\xbb\xbf"
+_DOS_END = b"\x1a"
+"""With which programs of old end a text file."""
 csv.field_size_limit(2**31 - 1)
-
-
-def decompress(data: bytes, file_name: str) -> bytes:
-    """Unpack a .gz file; other files are returned as they are."""
-    if not file_name.lower().endswith(".gz"):
-        return data
-    try:
-        return gzip.decompress(data)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise FileUnreadable(
-            "compression", f"cannot be unpacked ({error}): it is truncated or no gzip file; send it again"
-        ) from error
 
 
 def to_utf8(data: bytes, encoding: str) -> bytes:
@@ -45,7 +34,7 @@ def to_utf8(data: bytes, encoding: str) -> bytes:
     without an error and wrongly.
     """
     if encoding == "utf-8":
-        data = data.removeprefix(_BOM)
+        data = data.removeprefix(_BOM).removesuffix(_DOS_END)
         if data.isascii():
             _refuse_nul(data, encoding)
             return data
@@ -68,12 +57,18 @@ def to_utf8(data: bytes, encoding: str) -> bytes:
             line=line,
             value=value,
         )
-    utf8 = text.encode("utf-8").removeprefix(_BOM)
+    if text.startswith("\ufffe"):
+        raise FileUnreadable(
+            "encoding",
+            f"begins with the byte order mark of the other byte order than {encoding}, which the profile declares; state `encoding: utf-16`",
+            line=1,
+        )
+    utf8 = text.encode("utf-8").removeprefix(_BOM).removesuffix(_DOS_END)
     _refuse_nul(utf8, encoding)
     return utf8
 
 
-def frame(text: bytes, reading: Reading, *, careful: bool = False) -> Framed:
+def frame(text: bytes, reading: Reading, limits: Limits = DEFAULT, *, careful: bool = False) -> Framed:
     """Cut the text into entries below the header.
 
     Args:
@@ -85,8 +80,9 @@ def frame(text: bytes, reading: Reading, *, careful: bool = False) -> Framed:
     if not careful:
         trivial = _trivial(text, reading)
         if trivial is not None:
+            refuse_columns(len(trivial.header), limits)
             return trivial
-    return _careful(text, reading)
+    return _careful(text, reading, limits)
 
 
 def _trivial(text: bytes, reading: Reading) -> Framed | None:
@@ -130,7 +126,7 @@ def _trivial(text: bytes, reading: Reading) -> Framed | None:
     )
 
 
-def _careful(text: bytes, reading: Reading) -> Framed:
+def _careful(text: bytes, reading: Reading, limits: Limits) -> Framed:
     lines = [line + "\n" for line in text.decode("utf-8").split("\n")]
     if lines[-1] == "\n":
         lines.pop()
@@ -146,6 +142,7 @@ def _careful(text: bytes, reading: Reading) -> Framed:
         ) from error
     if not header:
         raise no_header(at + 1)
+    refuse_columns(len(header), limits)
     at = feed.at
     first_line = at + 1
     total_at = total_column(header, reading)

@@ -205,7 +205,7 @@ def test_a_file_that_cannot_be_opened_waits_for_the_next_run(tmp_path, monkeypat
     put(tmp_path, GOOD, HEADER + LINE)
     read = LandingFile.read
 
-    def locked(file):
+    def locked(file, *_, **__):
         if file.name == BAD:
             raise PermissionError(13, "Permission denied")
         return read(file)
