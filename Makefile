@@ -15,10 +15,10 @@ export GX_ANALYTICS_ENABLED := false
 export SCARF_ANALYTICS := false
 export AIRFLOW__USAGE_DATA_COLLECTION__ENABLED := False
 
-.PHONY: help demo test test-long lint fix bench airflow lock clean
+.PHONY: help demo test test-long lint fix bench bench-ingest airflow lock clean
 
 help: ## show this
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 demo: $(VENV)/.run ## a made network through the whole pipeline; about two minutes after set-up
 	@rm -rf $(SELLTHROUGH_HOME)/demo
@@ -46,6 +46,9 @@ fix: $(VENV)/.lint ## let ruff and sqlfluff mend what they can
 
 bench: $(VENV)/.run ## what the stages cost on the demo's network
 	@$(BIN)/python benchmarks/stages.py $(ARGS)
+
+bench-ingest: $(VENV)/.run ## what ingest costs for ten million lines, beside DuckDB alone
+	@$(BIN)/python benchmarks/ingest.py $(ARGS)
 
 airflow: $(VENV)/.run ## Airflow on this machine, with everything ready; prints URL and login
 	@$(BIN)/sellthrough airflow
