@@ -15,7 +15,10 @@ from ingest import quality
 from ingest.bronze import CommitLog
 from ingest.contracts import load_contracts
 
-HEADER = "document_type,document_no,line_no,business_date,sender_outlet_code,sender_sku_code,qty,unit,gross_value,discount_value,value_net\n"
+HEADER = (
+    "document_type,document_no,line_no,business_date,sender_outlet_code,sender_sku_code,qty,unit,gross_value,discount_value,value_net,"
+    "tax_rate,tax_value,cgst_value,mfg_date,expiry_date,gtin\n"
+)
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +32,14 @@ def home(tmp_path_factory) -> Path:
         kind = pick.choice(["INVOICE", "INVOICE", "CREDIT_NOTE", "ORDER"])
         qty = pick.choice(["1", "2", "-1", "x", ""])
         gross, discount = pick.choice(["10", "12", ""]), pick.choice(["0", "2", ""])
-        lines.append(f"{kind},{number},1,2026-03-{1 + number % 28:02},O,S,{qty},{unit},{gross},{discount},10\n")
+        tax, part = pick.choice(["5", "0.5", ""]), pick.choice(["0.5", "5", ""])
+        expiry, gtin = (
+            pick.choice(["2025-01-01", "2027-01-01", ""]),
+            pick.choice(["8901030000010", "8901030000011", ""]),
+        )
+        lines.append(
+            f"{kind},{number},1,2026-03-{1 + number % 28:02},O,S,{qty},{unit},{gross},{discount},10,5,{tax},{part},2026-01-01,{expiry},{gtin}\n"
+        )
     for name, content in (
         ("csv_generic/D001/dms_invoice_line_2026-03-01_2026-03-28.csv", HEADER + "".join(lines) + "INVOICE,1\n"),
         (
