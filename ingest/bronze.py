@@ -25,7 +25,7 @@ from obstore.store import LocalStore
 from ingest.batch import Batch, FileResult
 from ingest.contracts import FRAMING_RULES, REJECTS, Contract, load_contracts
 from ingest.errors import CommitLogBroken, IngestError
-from ingest.profiles import Catalogue
+from ingest.profiles import Cadence, Catalogue, Reading
 
 Identity = tuple[str, ...]
 """What makes a file the same file: sha256, profile, feed, sender; and the name of a file from which nothing was loaded, since
@@ -122,11 +122,12 @@ def write_snapshot(home: Path, out_dir: Path, through_seq: int | None = None) ->
     """Write the Parquet tables that tell dbt what a build sees.
 
     Args:
-        out_dir: receives commit, file, scope, path, rule and cut_off.parquet, and empty/<feed>.parquet.
+        out_dir: receives commit, file, scope, path, rule, cut_off, day_off and expected.parquet, and empty/<feed>.parquet.
         through_seq: the last commit to be seen; default the last one there is.
     """
     contracts = list(load_contracts(home).values())
     log = CommitLog(home)
+    readings = list(_readings(home))
     through = log.last if through_seq is None else min(through_seq, log.last)
     commits = log.commits[:through]
     out_dir.mkdir(parents=True, exist_ok=True)
@@ -149,7 +150,21 @@ def write_snapshot(home: Path, out_dir: Path, through_seq: int | None = None) ->
         ),
         "path": pl.DataFrame(list(_live_paths(home, commits)), schema=_PATH, orient="row"),
         "rule": pl.DataFrame(list(_rule_rows(contracts)), schema=_RULE, orient="row"),
-        "cut_off": pl.DataFrame(list(_cut_offs(home, log)), schema=_CUT_OFF, orient="row"),
+        "cut_off": pl.DataFrame([_cut_off(*item) for item in readings], schema=_CUT_OFF, orient="row"),
+        "day_off": pl.DataFrame(
+            [row for profile, feed, reading in readings for row in _days_off(profile, feed, reading.cadence)],
+            schema=_DAY_OFF,
+            orient="row",
+        ),
+        "expected": pl.DataFrame(
+            [
+                (profile, feed, sender, reading.cadence.since)
+                for profile, feed, reading in readings
+                for sender in reading.cadence.senders
+            ],
+            schema=_EXPECTED,
+            orient="row",
+        ),
     }
     for contract in contracts:
         tables[f"empty/{contract.feed}"] = pl.DataFrame(schema=contract.schema)
@@ -387,19 +402,33 @@ _CUT_OFF: Schema = {
     "days": pl.Int64,
     "time_of_day": pl.String,
     "zone": pl.String,
+    "every": pl.String,
 }
+_DAY_OFF: Schema = {"profile": pl.String, "feed": pl.String, "weekday": pl.Int64, "holiday": pl.Date}
+_EXPECTED: Schema = {"profile": pl.String, "feed": pl.String, "sender": pl.String, "since": pl.Date}
+_WEEKDAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
 
 
-def _cut_offs(home: Path, log: CommitLog) -> Iterator[tuple[str, str, int, str, str]]:
-    """By when a day's file is due, per profile and feed that has sent something."""
+def _readings(home: Path) -> Iterator[tuple[str, str, Reading]]:
+    """The settings of every profile and feed, as far as they are valid."""
     catalogue = Catalogue(home, load_contracts(home))
-    for profile_id, feed in sorted({(commit["profile"], commit["feed"]) for commit in log.commits}):
+    for profile_id in catalogue.profile_ids:
         try:
-            reading = catalogue.profile(profile_id).feeds.get(feed)
+            profile = catalogue.profile(profile_id)
         except IngestError:
             continue
-        if reading is not None:
-            yield profile_id, feed, reading.cut_off.days, reading.cut_off.at.strftime("%H:%M"), reading.cut_off.zone
+        for feed, reading in sorted(profile.feeds.items()):
+            yield profile_id, feed, reading
+
+
+def _cut_off(profile: str, feed: str, reading: Reading) -> tuple[str, str, int, str, str, str]:
+    due = reading.cut_off
+    return profile, feed, due.days, due.at.strftime("%H:%M"), due.zone, reading.cadence.every
+
+
+def _days_off(profile: str, feed: str, cadence: Cadence) -> Iterator[tuple[str, str, int | None, date | None]]:
+    yield from ((profile, feed, _WEEKDAYS.index(name) + 1, None) for name in cadence.days_off)
+    yield from ((profile, feed, None, day) for day in cadence.holidays)
 
 
 def _file_table(commits: Sequence[dict[str, Any]]) -> pl.DataFrame:

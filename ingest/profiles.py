@@ -86,6 +86,32 @@ class CutOff(Settings):
         return zone
 
 
+Weekday = Literal["MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN"]
+
+
+class Cadence(Settings):
+    """How often a sender owes files, and the days for which it owes none.
+
+    Attributes:
+        every: a file per day, week (Monday to Sunday) or calendar month; `cut_off.days` count from the last day of it.
+        days_off: weekdays for which nothing is owed.
+        holidays: dates for which nothing is owed; those of the feed `calendar` are added.
+        senders: who is expected from `since` on, even where nothing ever came. Others are expected from the first day on that they told of.
+    """
+
+    every: Literal["day", "week", "month"] = "day"
+    days_off: tuple[Weekday, ...] = ()
+    holidays: tuple[date, ...] = ()
+    senders: Texts = ()
+    since: date | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Cadence:
+        if bool(self.senders) != (self.since is not None):
+            raise ValueError("`senders` and `since` go together")
+        return self
+
+
 class Period(Settings):
     """How a file says which business dates it covers: by its name, else by the day on which it arrived."""
 
@@ -188,6 +214,7 @@ class Reading(Settings):
     leave_out: dict[str, Texts] = {}
     mode: Literal["append", "replace", "full"] = "append"
     cut_off: CutOff = CutOff()
+    cadence: Cadence = Cadence()
     period: Period = Period()
     contract_names: bool = False
     columns: dict[str, Texts] = {}
@@ -327,7 +354,9 @@ class Profile(Settings):
 
     def digest(self, feed: str, sender: str, contract: Contract) -> str:
         """Digest of everything that decides how this sender's files of the feed are read."""
-        settings = self.feeds[feed].model_dump(mode="json", by_alias=True, exclude={"overrides", "files", "cut_off"})
+        settings = self.feeds[feed].model_dump(
+            mode="json", by_alias=True, exclude={"overrides", "files", "cut_off", "cadence"}
+        )
         overrides = [
             override.model_dump(mode="json", by_alias=True)
             for override in self.feeds[feed].overrides

@@ -54,7 +54,9 @@ CONTROL = {
     "rule": [("feed", pa.string()), ("rule", pa.string()), ("severity", pa.string()), ("bit", pa.int64()),
              ("description", pa.string())],
     "cut_off": [("profile", pa.string()), ("feed", pa.string()), ("days", pa.int64()), ("time_of_day", pa.string()),
-                ("zone", pa.string())],
+                ("zone", pa.string()), ("every", pa.string())],
+    "day_off": [("profile", pa.string()), ("feed", pa.string()), ("weekday", pa.int64()), ("holiday", pa.date32())],
+    "expected": [("profile", pa.string()), ("feed", pa.string()), ("sender", pa.string()), ("since", pa.date32())],
     "build": [("through_seq", pa.int64()), ("as_of", pa.date32())],
 }  # fmt: skip
 
@@ -193,6 +195,8 @@ class BronzeFactory:
             ],
             "rule": [],
             "cut_off": [],
+            "day_off": [],
+            "expected": [],
             "build": [{"through_seq": through, "as_of": as_of or latest}],
         }
         for name, rows in tables.items():

@@ -280,12 +280,24 @@ def test_the_snapshot_shows_what_a_build_needs(landing, invoice, semicolon, tmp_
     ]
     assert table("empty/dms_invoice_line").schema == landing.rows().schema
     assert table("empty/_rejects").schema == landing.rejects().schema
-    assert table("cut_off").rows() == [
-        ("csv_generic", "dms_invoice_line", 1, "12:00", "UTC"),
-        ("csv_semicolon", "dms_invoice_line", 1, "12:00", "UTC"),
+    assert table("cut_off").filter(feed="dms_invoice_line", profile="csv_semicolon").rows() == [
+        ("csv_semicolon", "dms_invoice_line", 1, "12:00", "UTC", "day")
     ]
     assert write_snapshot(landing.home, tmp_path / "out", through_seq=1).through_seq == 1
     assert table("scope").height == 0
+
+
+def test_a_snapshot_says_who_owes_what_and_on_which_days_nothing_is_owed(landing, tmp_path):
+    cadence = "{every: day, days_off: [SUN], holidays: [2026-01-26], senders: [D001, D002], since: 2026-03-01}"
+    landing.config("profiles/csv_semicolon.yaml", f"feeds: {{dms_invoice_line: {{cadence: {cadence}}}}}")
+
+    ingest.write_snapshot(landing.home, tmp_path)
+
+    assert pl.read_parquet(tmp_path / "day_off.parquet").rows() == [
+        ("csv_semicolon", "dms_invoice_line", 7, None),
+        ("csv_semicolon", "dms_invoice_line", None, date(2026, 1, 26)),
+    ]
+    assert pl.read_parquet(tmp_path / "expected.parquet")["sender"].to_list() == ["D001", "D002"]
 
 
 def test_progress_is_told_per_file(landing, invoice):
