@@ -346,6 +346,97 @@ def status(settings: Settings, as_json: bool) -> int:
 
 
 @main.command()
+@click.option("--export", type=click.Path(dir_okay=False, path_type=Path), help="Write the whole queue as a CSV sheet.")
+@common
+def steward(settings: Settings, as_json: bool, export: Path | None) -> int:
+    """Codes that nothing explains, the most valuable first, each with what it may mean.
+
+    Fill the column `accept` of an exported sheet with our codes, then `sellthrough decide --sheet FILE`.
+    """
+    from sellthrough import steward as stage
+
+    waiting = stage.queue(settings)
+    if export is not None:
+        export.parent.mkdir(parents=True, exist_ok=True)
+        export.write_text(stage.sheet(waiting), encoding="utf-8")
+    if as_json:
+        terminal.show_json(waiting)
+    elif not settings.published.exists():
+        terminal.show("Nothing has been published yet. Run `sellthrough run`.")
+    elif not waiting:
+        terminal.show("Nothing waits: every code and unit is explained.")
+    else:
+        shown = ("kind", "owner", "code", "name", "lines", "value_net", "suggested_code", "score", "evidence")
+        terminal.show_rows("The steward's queue", [{name: row[name] for name in shown} for row in waiting[:50]])
+        more = f" The first 50 of {len(waiting)} are shown; --export FILE writes all." if len(waiting) > 50 else ""
+        terminal.show(f"Accept with `sellthrough decide`, then `sellthrough run`.{more}")
+    return FINE
+
+
+@main.command()
+@click.option("--kind", type=click.Choice(["sku", "outlet"]), help="What the code stands for.")
+@click.option("--owner", help="Whose code it is: the distributor, or the retailer of a point-of-sale feed.")
+@click.option("--code", help="The sender's code.")
+@click.option("--means", help="Our code; without it an earlier decision is taken back.")
+@click.option(
+    "--from", "valid_from", type=DAY, help="The first business date for which it holds [default: since ever]."
+)
+@click.option("--until", "valid_to", type=DAY, help="The last one [default: for ever].")
+@click.option(
+    "--sheet",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Take all that a sheet of `steward --export` accepts.",
+)
+@click.option("--by", "decided_by", required=True, help="Who decides.")
+@click.option("--reason", required=True, help="Why.")
+@common
+def decide(
+    settings: Settings,
+    as_json: bool,
+    kind: str | None,
+    owner: str | None,
+    code: str | None,
+    means: str | None,
+    valid_from: date | None,
+    valid_to: date | None,
+    sheet: Path | None,
+    decided_by: str,
+    reason: str,
+) -> int:
+    """Say what a sender's code means: one by one, or all that a sheet accepts. It counts from the next `sellthrough run` on."""
+    from sellthrough import decisions
+    from sellthrough import steward as stage
+
+    if sheet is not None:
+        made = stage.accepted(sheet.read_text(encoding="utf-8"), decided_by, reason)
+    elif kind and owner and code:
+        made = [
+            decisions.mapping(
+                kind.upper(),
+                owner,
+                code,
+                means,
+                decided_by=decided_by,
+                reason=reason,
+                valid_from=valid_from,
+                valid_to=valid_to,
+            )
+        ]
+    else:
+        raise click.UsageError("State --kind, --owner and --code, or --sheet.")
+    path = decisions.record(settings, made) if made else None
+    if as_json:
+        terminal.show_json({"decisions": len(made), "file": str(path) if path else None})
+    else:
+        terminal.show(
+            f"{len(made)} decisions: {path}. Run `sellthrough run` to apply them."
+            if path
+            else "The sheet accepts nothing."
+        )
+    return FINE
+
+
+@main.command()
 @click.option("--date", "day", type=DAY, required=True, help="The business date.")
 @click.option("--sku", help="The SKU code.")
 @click.option("--distributor", help="The distributor code.")
