@@ -30,18 +30,19 @@ class Decision:
 
     Attributes:
         kind: what is decided, such as SKU_XREF: the sender's item code means `value`.
+        subject: the key that it is about, as text: the values of its key columns with `|` between them.
         value: what was decided; null takes back what an earlier decision of the same key and `valid_from` said.
         valid_from, valid_to: business dates for which it holds, both included; null: since ever, for ever.
     """
 
     kind: str
+    subject: str
     decided_by: str
     value: str | None
     reason: str
     distributor_code: str | None = None
     sender_sku_code: str | None = None
     sender_outlet_code: str | None = None
-    subject: str | None = None
     valid_from: date | None = None
     valid_to: date | None = None
     decision_id: str = field(default_factory=lambda: str(uuid.uuid4()))
@@ -83,6 +84,7 @@ def mapping(
     """
     return Decision(
         kind=MAPPINGS[kind],
+        subject=f"{owner}|{code}",
         decided_by=decided_by,
         value=means,
         reason=reason,

@@ -57,7 +57,7 @@ def suggest(settings: Settings) -> int:
         if queue:
             found += suggest_skus(
                 (row for row in queue if row["kind"] == "SKU"),
-                _rows(warehouse, "select * from intermediate.int_sku_candidate order by code"),
+                _sku_masters(warehouse),
             )
             found += suggest_outlets(
                 (row for row in queue if row["kind"] == "OUTLET"),
@@ -124,6 +124,11 @@ left join reporting.code_suggestion as suggestion
     on unmapped.kind = suggestion.kind and unmapped.owner = suggestion.owner and unmapped.code = suggestion.code and suggestion.rank = 1
 order by unmapped.value_net desc, unmapped.kind, unmapped.owner, unmapped.code
 """
+
+
+def _sku_masters(warehouse: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    rows = _rows(warehouse, "select * from intermediate.int_sku_candidate order by code")
+    return [{**row, "gtins": [row[name] for name in ("gtin", "gtin_inner", "gtin_case") if row[name]]} for row in rows]
 
 
 def _write(settings: Settings, found: Sequence[Suggestion]) -> None:

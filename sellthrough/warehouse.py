@@ -18,6 +18,7 @@ from typing import Any
 
 import duckdb
 
+from sellthrough import steward
 from sellthrough.errors import AsOfDiffers, BuildFailed, FailedNode, NotBuilt, NothingCommitted
 from sellthrough.files import beside, digest_of, read_json, swap, write_json, writer_lock
 from sellthrough.settings import Settings
@@ -47,7 +48,7 @@ class BuildReport:
 def build(
     settings: Settings, full: bool = False, as_of: date | None = None, progress: Progress | None = None
 ) -> BuildReport:
-    """Build and test everything up to the marts from all that is committed, then write the demand panel.
+    """Build and test everything up to the marts from all that is committed, then write the demand panel and what unmapped codes may mean.
 
     Args:
         settings: where the home is.
@@ -84,7 +85,8 @@ def build(
         _write_state_files(settings)
         report = _dbt(settings, "phase_1", snapshot.through_seq, as_of, full, lock, progress)
         panel = export_panel(settings)
-        _record(settings, "build.json", report, {**shown, "panel": panel})
+        suggestions = steward.suggest(settings)
+        _record(settings, "build.json", report, {**shown, "panel": panel, "suggestions": suggestions})
     return report
 
 
@@ -182,10 +184,13 @@ def _write_build(settings: Settings, through_seq: int, as_of: date) -> None:
 
 
 def _write_state_files(settings: Settings) -> None:
-    """Name the files of the forecast and of the expectations that stand, for dbt to read; none where there is none yet."""
+    """Name the files of the forecast, the suggestions and the expectations that stand, for dbt to read; none where there is none yet."""
     forecast = read_json(settings.forecast / "current.json")
     quality = read_json(settings.bronze / "_quality" / "current.json")
     rows = [(kind, str(settings.forecast / forecast[kind])) for kind in ("forecast", "accuracy") if forecast.get(kind)]
+    suggested = read_json(settings.state / "steward" / "current.json").get("suggestion")
+    if suggested:
+        rows.append(("suggestion", str(settings.state / "steward" / suggested)))
     if quality.get("path"):
         rows.append(("quality", str(settings.bronze / "_quality" / quality["path"])))
     path = settings.snapshot / "forecast.parquet"

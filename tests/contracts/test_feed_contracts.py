@@ -96,8 +96,9 @@ COLUMNS = {
     "distributor_code status retailer_code valid_from company_outlet_code owner_name phone email tax_no gln "
     "postal_code beat_code duplicate_of_code universe_source turnover_band created_date created_by",
     "territory": "territory_code* territory_name* parent_code level* valid_from manager_code manager_name",
-    "sku_xref": "distributor_code* sender_sku_code* sku_code* valid_from valid_to match_method confidence approved_by",
-    "outlet_xref": "distributor_code* sender_outlet_code* outlet_code* valid_from valid_to match_method confidence approved_by",
+    "sku_xref": "distributor_code* sender_sku_code* sku_code valid_from valid_to sender_sku_name gtin pack mrp match_method confidence approved_by",
+    "outlet_xref": "distributor_code* sender_outlet_code* outlet_code valid_from valid_to sender_outlet_name phone tax_no latitude "
+    "longitude match_method confidence approved_by",
     "decision": "decision_id* decided_at* decided_by* kind* subject* distributor_code sender_sku_code sender_outlet_code "
     "sku_code outlet_code territory_code document_type document_no line_no batch_no condition month_start "
     "alert_id feed cause value qty_base value_net valid_from valid_to reason",
@@ -520,7 +521,7 @@ CASES += [
         "decision",
         "sku_xref_is_complete",
         None,
-        {"kind": "SKU_XREF", "distributor_code": "D", "sender_sku_code": "S", "value": None},
+        {"kind": "SKU_XREF", "distributor_code": "D", "sender_sku_code": None, "value": "K"},
         True,
     ),
     (

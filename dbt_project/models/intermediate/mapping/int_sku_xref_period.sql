@@ -1,1 +1,1 @@
-{{ known_periods(ref('stg_sku_xref'), ['distributor_code', 'sender_sku_code'], ['sku_code'], has_end=true) }}
+{{ decided_periods(ref('stg_sku_xref'), 'SKU_XREF', 'sender_sku_code', 'sku_code') }}

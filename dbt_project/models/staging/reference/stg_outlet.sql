@@ -11,5 +11,7 @@
     "distributor_code",
     "loaded.status",
     "retailer_code",
+    "phone",
+    "tax_no",
     "coalesce(loaded.valid_from, " ~ since_ever() ~ ") as valid_from"
 ]) }}

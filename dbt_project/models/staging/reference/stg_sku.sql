@@ -2,6 +2,8 @@
     "sku_code",
     "sku_name",
     "gtin",
+    "gtin_inner",
+    "gtin_case",
     "brand",
     "sub_brand",
     "category",

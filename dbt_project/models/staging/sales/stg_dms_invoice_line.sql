@@ -23,5 +23,7 @@
     "coalesce(condition, 'SALEABLE') as condition",
     "original_document_no",
     "scheme_code",
+    "gtin",
+    "outlet_tax_no",
     "modified_at"
 ]) }}
