@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
@@ -16,7 +17,7 @@ import polars as pl
 from ingest.contracts import ENVELOPE, REJECTS, Contract, Rule
 from ingest.enrichment import Geography
 from ingest.errors import FileUnreadable, printable
-from ingest.layout import Layout, lay_out
+from ingest.layout import FileWarning, Layout, later, lay_out, vanished
 from ingest.limits import DEFAULT, Limits
 from ingest.normalise import natural_key, normalise
 from ingest.profiles import SOLE, Period, Reading, Route
@@ -36,6 +37,7 @@ class Source:
         name: path below landing/.
         sender: the sender as far as it is known without opening the file.
         data: reads the bytes.
+        earlier: the sets of our columns that the sender's files of the feed have had, the last one last; None where it is not to be compared.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Source:
     arrived_at: datetime
     profile_digest: str
     data: Callable[[], bytes]
+    earlier: tuple[frozenset[str], ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,8 @@ class FileResult:
         date_from, date_to: business dates that the file covers: by its name, else those of its rows.
         rows_to: latest business date of a loaded row.
         content: digest of what was read, equal when a second reading gives the same.
+        warnings: what is odd about the file, though it was loaded.
+        columns: columns of ours that the file has.
     """
 
     source: Source
@@ -72,6 +77,8 @@ class FileResult:
     content: str = ""
     senders: tuple[str, ...] = ()
     left_out_reasons: Mapping[str, int] = field(default_factory=dict)
+    warnings: tuple[FileWarning, ...] = ()
+    columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -85,19 +92,24 @@ class Batch:
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """Messages of rejected records and files, the first few of each file."""
-        return _problems(self.rejects)
+        """Messages about files that were loaded all the same, and of rejected records and files, the first few of each file."""
+        return (*self.warned, *_problems(self.rejects))
+
+    @property
+    def warned(self) -> tuple[str, ...]:
+        """Messages about files that were loaded all the same."""
+        return tuple(f"{file.source.name}: {warning.message}" for file in self.files for warning in file.warnings)
 
     @property
     def rules(self) -> dict[str, int]:
-        """Records per broken rule, warnings included."""
+        """Records per broken rule, warnings included; for a warning about a file, how often it was given."""
         counts = self.rejects.group_by("rule").agg(pl.struct("_file", "_record").n_unique()).sort("rule")
         rules = dict(counts.iter_rows())
         for rule in self.warnings:
             hits = int((self.rows["_flags"] // (1 << (rule.bit or 0)) % 2).sum())
             if hits:
                 rules[rule.name] = hits
-        return rules
+        return dict(Counter(rules) + Counter(warning.rule for file in self.files for warning in file.warnings))
 
     def without(self, names: set[str]) -> Batch:
         """The batch without some of its files."""
@@ -119,6 +131,7 @@ class _Opened:
     source: Source
     framed: Framed
     layout: Layout
+    warnings: tuple[FileWarning, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -156,18 +169,21 @@ def read_batch(
     opened: list[_Opened] = []
     refused: dict[str, FileUnreadable] = {}
     layouts: dict[tuple[str, ...], Layout] = {}
+    seen: dict[str, tuple[frozenset[str], ...]] = {}
     for source in sources:
-        outcome = _open(source, reading, contract, layouts, route, limits)
+        earlier = () if source.earlier is None else seen.get(source.sender, source.earlier)
+        outcome = _open(source, earlier, reading, contract, layouts, route, limits)
         if isinstance(outcome, FileUnreadable):
             refused[source.name] = outcome
         else:
             opened.append(outcome)
+            seen[source.sender] = later(earlier, outcome.layout.cells)
     groups: dict[tuple[str, ...], list[_Opened]] = {}
     for item in opened:
         groups.setdefault(item.framed.header, []).append(item)
     parts = [_judge(group, reading, contract, geographies or {}, route) for group in groups.values()]
     refused |= _without_records(opened, parts, reading)
-    return _gather(sources, parts, refused, reading, contract)
+    return _gather(sources, parts, refused, {item.source.name: item for item in opened}, reading, contract)
 
 
 def covered_dates(source: Source, period: Period) -> tuple[date | None, date | None]:
@@ -191,6 +207,7 @@ def covered_dates(source: Source, period: Period) -> tuple[date | None, date | N
 
 def _open(
     source: Source,
+    earlier: Sequence[frozenset[str]],
     reading: Reading,
     contract: Contract,
     layouts: dict[tuple[str, ...], Layout],
@@ -201,13 +218,32 @@ def _open(
         framed = read(source.data(), source.name, reading, limits, route.fields | reading.named_fields)
     except FileUnreadable as refusal:
         return refusal
-    layout = layouts.get(framed.header)
-    if layout is None:
-        try:
+    try:
+        _refuse_nameless(framed)
+        layout = layouts.get(framed.header)
+        if layout is None:
             layout = layouts[framed.header] = lay_out(framed.header, reading, contract, route)
-        except FileUnreadable as refusal:
-            return _counted(refusal, framed, reading)
-    return _Opened(source, framed, layout)
+        warnings = (*layout.warnings, *vanished(layout, reading, contract, earlier))
+    except FileUnreadable as refusal:
+        return _counted(refusal, framed, reading)
+    return _Opened(source, framed, layout, warnings)
+
+
+def _refuse_nameless(framed: Framed) -> None:
+    """A column without a name may stand there empty, as a delimiter at the end of each line makes it; values need a name."""
+    nameless = [index for index, name in enumerate(framed.header) if not name.strip()]
+    if not nameless:
+        return
+    raw = _raw_frame([framed]).filter(~pl.col("_broken"))
+    for index in nameless:
+        values = raw[f"c{index}"].str.strip_chars().drop_nulls()
+        if (values != "").any():
+            raise FileUnreadable(
+                "unknown_column",
+                f"column {index + 1} has no name in the header and values below it; have it named, or removed",
+                column="",
+                value="",
+            )
 
 
 def _without_records(opened: Sequence[_Opened], parts: Sequence[_Part], reading: Reading) -> dict[str, FileUnreadable]:
@@ -483,6 +519,7 @@ def _gather(
     sources: Sequence[Source],
     parts: Sequence[_Part],
     refused: Mapping[str, FileUnreadable],
+    opened: Mapping[str, _Opened],
     reading: Reading,
     contract: Contract,
 ) -> Batch:
@@ -505,7 +542,14 @@ def _gather(
     files = tuple(
         _refused(source, refused[source.name], reading, contract, contents)
         if source.name in refused
-        else _result(source, counts.get(source.name, _Counts()), per_file.get(source.name), reading, contract, contents)
+        else _result(
+            opened[source.name],
+            counts.get(source.name, _Counts()),
+            per_file.get(source.name),
+            reading,
+            contract,
+            contents,
+        )
         for source in sources
     )
     return Batch(rows=rows, rejects=rejects, files=files, warnings=contract.warnings)
@@ -540,13 +584,14 @@ def _contents(rows: pl.DataFrame, rejects: pl.DataFrame) -> dict[str, str]:
 
 
 def _result(
-    source: Source,
+    opened: _Opened,
     counts: _Counts,
     loaded: tuple[int, date | None, date | None, list[str]] | None,
     reading: Reading,
     contract: Contract,
     contents: Mapping[str, str],
 ) -> FileResult:
+    source = opened.source
     left_out = sum(counts.left_out.values())
     rows, first, last, senders = loaded or (0, None, None, [source.sender])
     named_from, named_to = covered_dates(source, reading.period) if contract.is_dated else (None, None)
@@ -566,6 +611,8 @@ def _result(
         rows_to=last,
         content=contents.get(source.name, "nil"),
         senders=tuple(sender for sender in senders if sender is not None),
+        warnings=opened.warnings,
+        columns=() if source.earlier is None else tuple(opened.layout.cells),
     )
 
 

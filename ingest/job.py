@@ -93,6 +93,7 @@ class CheckReport:
     rows: pa.Table
     rejects: pa.Table
     left_out_reasons: Mapping[str, int] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
     others: tuple[CheckReport, ...] = ()
 
     @property
@@ -233,7 +234,8 @@ def _check_feed(job: _Job, place: LandingFile, settings: Profile, feed_id: str, 
         if place.sender or group.reading.sender.source == "constant"
         else place.path.resolve().parent.name
     )
-    batch = job.read(group, [_source(place, code, group.reading, "", job.limits)])
+    known = job.log.columns(settings.id, feed_id, code)
+    batch = job.read(group, [_source(place, code, group.reading, "", job.limits, known)])
     result = batch.files[0]
     rows = batch.rows.select([*group.contract.names, "_record"])
     rejects = batch.rejects.select("_record", "_line", "rule", "column", "value", "raw", "message")
@@ -251,6 +253,7 @@ def _check_feed(job: _Job, place: LandingFile, settings: Profile, feed_id: str, 
         rows=rows.to_arrow(),
         rejects=rejects.to_arrow(),
         left_out_reasons=result.left_out_reasons,
+        warnings=batch.warned,
     )
 
 
@@ -468,7 +471,8 @@ class _Job:
                 digests[sender] = self._digest(group, sender, geographies)
             self._tick(group)
             try:
-                source = _source(item, sender, group.reading, digests[sender], self.limits)
+                known = None if replaying else self.log.columns(group.profile.id, group.contract.feed, sender)
+                source = _source(item, sender, group.reading, digests[sender], self.limits, known)
             except OSError as error:
                 self._problems.append(
                     f"{item.name}: cannot be opened ({error.strerror}); it is tried again in the next run"
@@ -548,7 +552,12 @@ class _Job:
 
 
 def _source(
-    item: LandingFile | _SeedFile, sender: str, reading: Reading, digest: str, limits: Limits = DEFAULT
+    item: LandingFile | _SeedFile,
+    sender: str,
+    reading: Reading,
+    digest: str,
+    limits: Limits = DEFAULT,
+    earlier: tuple[frozenset[str], ...] | None = None,
 ) -> Source:
     sha256, size, data = _taken(item, reading, limits)
     return Source(
@@ -559,6 +568,7 @@ def _source(
         arrived_at=item.arrived_at if isinstance(item, LandingFile) else datetime.now(UTC),
         profile_digest=digest,
         data=data,
+        earlier=earlier if isinstance(item, LandingFile) else None,
     )
 
 

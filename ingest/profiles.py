@@ -447,6 +447,13 @@ def _check_reading(profile_id: str, reading: Reading, contract: Contract) -> Non
         _check_columns(profile_id, f"{where}.{setting}", names, contract)
     for override in reading.overrides:
         _check_override(profile_id, f"{where}.overrides", override, contract)
+    personal = {name for column in contract.columns if column.personal for name in reading.columns.get(column.name, ())}
+    chosen_by = sorted(personal & {*reading.where, *reading.leave_out})
+    if chosen_by:
+        raise ProfileInvalid(
+            profile_id,
+            f"{where}: records are not chosen by {', '.join(chosen_by)}, which is personal data and would stand in reports",
+        )
     if reading.mode == "replace" and not contract.is_dated:
         raise ProfileInvalid(profile_id, f"{where}.mode: replace needs a feed with a business date")
     for split in reading.split:

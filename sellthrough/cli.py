@@ -234,6 +234,8 @@ def check(
             )
             columns = ["_record", "_line", "rule", "column", "value", "message"]
             terminal.show_rows("Rejected", part.rejects.select(columns).to_pylist())
+            for warning in part.warnings:
+                terminal.complain(warning)
     return DATA_PROBLEM if report.exit_code else FINE
 
 
@@ -332,6 +334,7 @@ def status(settings: Settings, as_json: bool) -> int:
     terminal.show_rows("Late or missing", report.lateness)
     terminal.show_rows("Rejected, by rule", report.rejects)
     terminal.show_rows("Files refused", report.refused_files)
+    terminal.show_rows("Columns that came or went", report.file_warnings)
     terminal.show_rows("Failed expectations", report.warnings)
     terminal.show_rows("Unknown units (value kept, no base quantity)", report.unknown_units)
     terminal.show_rows("Codes without a master (under UNKNOWN)", report.unmapped_codes)

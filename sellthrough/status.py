@@ -28,6 +28,7 @@ class Status:
     rejects: list[dict[str, Any]]
     warnings: list[dict[str, Any]]
     refused_files: list[dict[str, Any]]
+    file_warnings: list[dict[str, Any]]
     unknown_units: list[dict[str, Any]]
     unmapped_codes: list[dict[str, Any]]
     stages: dict[str, Any]
@@ -55,6 +56,7 @@ def status(settings: Settings, as_of: date | None = None) -> Status:
             for file in commit["files"]
             if file["status"] == "rejected"
         ],
+        file_warnings=_file_warnings(log),
         unknown_units=_unknown_units(settings),
         unmapped_codes=_published(settings, UNMAPPED, []),
         stages={name: _stage(settings, name) for name in ("build", "alert")},
@@ -130,6 +132,20 @@ def _feeds(log: list[dict[str, Any]]) -> list[dict[str, Any]]:
             for count in counts:
                 feed[count] += file[count]
     return [{**feed, "senders": len(feed["senders"])} for feed in feeds.values()]
+
+
+def _file_warnings(log: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Columns that came or went, in the last file of each sender and feed."""
+    last: dict[tuple[str, str, str], tuple[int, dict[str, Any]]] = {}
+    for commit in log:
+        for file in commit["files"]:
+            if file["status"] != "rejected":
+                last[(commit.get("profile", ""), commit["feed"], file["sender"])] = (commit["seq"], file)
+    return [
+        {"feed": feed, "sender": sender, "file": file["name"], "seq": seq, **warning}
+        for (_, feed, sender), (seq, file) in last.items()
+        for warning in file.get("warnings", [])
+    ]
 
 
 def _rejects(settings: Settings) -> list[dict[str, Any]]:
