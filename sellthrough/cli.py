@@ -240,6 +240,35 @@ def check(
 
 
 @main.command()
+@click.option(
+    "--against", default="main", show_default=True, help="The git revision with which our contracts are compared."
+)
+@click.option("--docs", type=click.Path(dir_okay=False, path_type=Path), help="Write the reference page of all feeds.")
+@common
+def contracts(settings: Settings, as_json: bool, against: str, docs: Path | None) -> int:
+    """Look over all contracts and profiles, the home's own among them, and tell what has changed and what breaks."""
+    from dataclasses import asdict
+
+    from ingest.review import review
+
+    found = review(None if docs else settings.home, against)
+    if docs is not None and found.page:
+        docs.write_text(found.page, encoding="utf-8")
+    if as_json:
+        terminal.show_json({name: value for name, value in asdict(found).items() if name != "page"})
+    else:
+        for change in found.changes:
+            terminal.show(change)
+        for problem in found.problems:
+            terminal.complain(problem)
+        wrong = f"{len(found.problems)} problems" if found.problems else "all right"
+        terminal.show(
+            f"{found.contracts} contracts, {found.profiles} profiles: {wrong}. Compared with {found.compared_with}."
+        )
+    return DATA_PROBLEM if found.problems else FINE
+
+
+@main.command()
 @click.option("--full", is_flag=True, help="Fold every version anew instead of what the new commits touch.")
 @click.option("--target", type=click.Choice(["duckdb"]), default="duckdb", show_default=True, help="The engine.")
 @common
