@@ -65,10 +65,23 @@ class Settings(BaseModel):
 
 
 class Totals(Settings):
-    """A row that the sender declares as a total: its cell in `column` (the first, unless named) is one of `values`."""
+    """A row that the sender declares as a total: its cell in `column` (the first, unless named) is one of `values`, or fits it (`Total*`)."""
 
     values: Texts
     column: str | None = None
+
+    @field_validator("values")
+    @classmethod
+    def _not_everything(cls, values: tuple[str, ...]) -> tuple[str, ...]:
+        for value in values:
+            if not value.strip("*? "):
+                raise ValueError(f"{value!r} would fit every row")
+        return values
+
+    @property
+    def marks(self) -> str:
+        """The regular expression that a mark fits as a whole."""
+        return "|".join(re.escape(value).replace(r"\*", ".*").replace(r"\?", ".") for value in self.values)
 
 
 class Sender(Settings):
@@ -210,6 +223,10 @@ class Reading(Settings):
     quote: str | None = Field(default='"', min_length=1, max_length=1)
     max_record_lines: int = Field(default=50, ge=1)
     title_rows: int = Field(default=0, ge=0)
+    header: Texts | None = None
+    header_rows: int = Field(default=1, ge=1, le=5)
+    repeated_header: bool = False
+    fill_down: Texts = ()
     sheet: str | None = None
     totals: Totals | None = None
     decimal: Literal[".", ","] = "."
@@ -260,7 +277,7 @@ class Reading(Settings):
     def named_fields(self) -> frozenset[str]:
         """Names of the file's columns or fields that the settings name, as they are written there."""
         named = {alias for aliases in self.columns.values() for alias in aliases}
-        named |= {*self.ignore_columns, *self.where, *self.leave_out}
+        named |= {*self.ignore_columns, *self.where, *self.leave_out, *self.fill_down}
         named |= {split.column for split in self.split} | {derive.column for derive in self.derive.values()}
         return frozenset(named | ({self.sender.column} if self.sender.column else set()))
 
@@ -294,6 +311,8 @@ class Reading(Settings):
             raise ValueError("`thousands` and `decimal` are the same sign")
         if self.delimiter == self.quote:
             raise ValueError("`delimiter` and `quote` are the same sign")
+        if self.header is not None and (self.header_rows > 1 or self.repeated_header):
+            raise ValueError("`header` says that the file has none; leave out `header_rows` and `repeated_header`")
         if self.digit_grouping != "western" and self.thousands is None:
             raise ValueError("`digit_grouping` needs `thousands`, the sign between the groups")
         if {"cr", "dr"} <= set(self.negatives):

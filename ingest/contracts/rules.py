@@ -20,6 +20,8 @@ FRAMING_RULES = {
     "split": "A value that the profile splits has the form that the profile says.",
     "required": "A required value is there.",
     "type": "A value can be read as its type, in the format that the profile declares.",
+    "mangled_code": "A code has all its digits: none is the rounded number that a spreadsheet made of it.",
+    "spreadsheet_error": "No cell holds an error of a spreadsheet, such as #N/A.",
     "encoding": "The file is written in the encoding that the profile declares.",
     "compression": "A compressed file is whole.",
     "archive": "An archive can be opened; its members have plain names of their own and no password.",

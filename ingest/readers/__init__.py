@@ -43,7 +43,7 @@ def _csv(data: bytes, reading: Reading, limits: Limits) -> Framed:
 
 
 def _xlsx(data: bytes, reading: Reading, limits: Limits) -> Framed:
-    return excel.frame(data, reading)
+    return excel.frame(data, reading, limits)
 
 
 TABLES: dict[str, Table] = {
