@@ -213,6 +213,74 @@ class Seed(Settings):
     geojson: SeedGeoJson | None = None
 
 
+class Place(Settings):
+    """Where a value stands in a line: its first sign, 1-based, and how many signs it has."""
+
+    start: Annotated[int, Field(ge=1)]
+    width: Annotated[int, Field(ge=1)]
+
+    def cut(self, line: str) -> str:
+        """The value in a line."""
+        return line[self.start - 1 : self.start - 1 + self.width]
+
+
+def _place(value: Any) -> Any:
+    """A place may be written `[start, width]`."""
+    return dict(zip(("start", "width"), value, strict=True)) if isinstance(value, list) and len(value) == 2 else value
+
+
+Placed = Annotated[Place, BeforeValidator(_place)]
+
+
+class FixedWidth(Settings):
+    """Where the fields of a fixed-width file stand, and which of its lines are records."""
+
+    fields: dict[str, Placed]
+    length: int | None = Field(default=None, ge=1)
+    trimmed: bool = False
+    type: Placed | None = None
+    records: Texts = ()
+    left_out: Texts = ()
+    header: Texts = ()
+    trailer: Texts = ()
+    count: Placed | None = None
+
+    @field_validator("fields", mode="before")
+    @classmethod
+    def _one_after_the_other(cls, fields: Any) -> Any:
+        """A field of which only the width is told follows the one before it."""
+        if not isinstance(fields, Mapping):
+            return fields
+        placed: dict[str, Any] = {}
+        after = 1
+        for name, value in fields.items():
+            place = {"start": after, "width": value} if isinstance(value, int) else _place(value)
+            placed[name] = place
+            if isinstance(place, Mapping) and all(isinstance(place.get(key), int) for key in ("start", "width")):
+                after = place["start"] + place["width"]
+        return placed
+
+    @model_validator(mode="after")
+    def _complete(self) -> FixedWidth:
+        if not self.places:
+            raise ValueError("`fields` names no field")
+        if self.type is None and (self.records or self.left_out or self.header or self.trailer):
+            raise ValueError("`type` must say where the kind of a line stands")
+        if self.count is not None and not self.trailer:
+            raise ValueError("`count` needs `trailer`, the kind of line in which it stands")
+        return self
+
+    @property
+    def places(self) -> dict[str, Place]:
+        """The fields, without those that only fill the line."""
+        return {name: place for name, place in self.fields.items() if not name.startswith("filler")}
+
+    @property
+    def width(self) -> int:
+        """Signs of a line."""
+        return self.length or max(place.start + place.width - 1 for place in self.fields.values())
+
+
 class Reading(Settings):
     """Everything that decides how one feed's files of a profile are read."""
 
@@ -228,6 +296,7 @@ class Reading(Settings):
     repeated_header: bool = False
     fill_down: Texts = ()
     sheet: str | None = None
+    fixed_width: FixedWidth | None = None
     totals: Totals | None = None
     decimal: Literal[".", ","] = "."
     thousands: str | None = Field(default=None, min_length=1, max_length=1)
@@ -317,6 +386,16 @@ class Reading(Settings):
             raise ValueError("`digit_grouping` needs `thousands`, the sign between the groups")
         if {"cr", "dr"} <= set(self.negatives):
             raise ValueError("`negatives`: of cr and dr one is negative, the other is then positive")
+        return self
+
+    @model_validator(mode="after")
+    def _fields_have_places(self) -> Reading:
+        if (self.format == "fixed_width") != (self.fixed_width is not None):
+            raise ValueError("`format: fixed_width` and the setting `fixed_width` go together")
+        if self.fixed_width is not None:
+            unknown = sorted(self.named_fields - set(self.fixed_width.places))
+            if unknown:
+                raise ValueError("fixed_width.fields: " + _unknown_keys(unknown, self.fixed_width.places))
         return self
 
     @model_validator(mode="after")

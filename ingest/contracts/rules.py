@@ -16,6 +16,10 @@ from ingest.contracts.model import Rule
 FRAMING_RULES = {
     "columns": "The record has as many values as the header has columns.",
     "quote": "A quoted value is closed where it should be.",
+    "width": "A line of a fixed-width file has the length that the profile says.",
+    "record_type": "A line of a fixed-width file is of a kind that the profile names.",
+    "control_count": "The trailer of a fixed-width file is there and states the number of its records.",
+    "json": "A record of a JSON file is an object that can be read.",
     "unrouted": "A record of a file that several feeds share belongs to one of them.",
     "split": "A value that the profile splits has the form that the profile says.",
     "required": "A required value is there.",
