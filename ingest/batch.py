@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
+from ingest import spreadsheet
 from ingest.contracts import ENVELOPE, REJECTS, Contract, Rule
 from ingest.enrichment import Geography
 from ingest.errors import FileUnreadable, printable
@@ -267,7 +268,7 @@ def _counted(refusal: FileUnreadable, framed: Framed, reading: Reading) -> FileU
     """Count the records that go with a rejected file, so that they are accounted for."""
     raw = _raw_frame([framed])
     total_at = 0 if reading.totals and framed.header else None
-    marked = raw.select(_skips(len(framed.header), total_at, reading))
+    marked = raw.select(_skips(framed.header, total_at, reading))
     refusal.blank = int(marked["_blank"].sum())
     refusal.total_lines = int(marked["_total"].sum())
     refusal.records = framed.entries - refusal.blank - refusal.total_lines
@@ -306,11 +307,14 @@ def _positioned(cells: pl.DataFrame, items: Sequence[tuple[int, Framed]]) -> pl.
         raise AssertionError(f"framed {total} entries, parsed {cells.height}")
     entries = np.concatenate([np.arange(count) for count in counts]) if counts else np.array([], dtype=np.int64)
     broken = np.zeros(total, dtype=bool)
+    totals = np.zeros(total, dtype=bool)
     left_out: list[str | None] = [None] * total if any(item.left_out for _, item in items) else []
     start = 0
     for (_, item), count in zip(items, counts, strict=True):
         for entry in item.broken:
             broken[start + entry] = True
+        for entry in item.totals:
+            totals[start + entry] = True
         for entry, reason in item.left_out.items():
             left_out[start + entry] = reason
         start += count
@@ -318,19 +322,43 @@ def _positioned(cells: pl.DataFrame, items: Sequence[tuple[int, Framed]]) -> pl.
         pl.Series("_f", np.repeat([index for index, _ in items], counts) if counts else [], dtype=pl.UInt32),
         pl.Series("_entry", entries, dtype=pl.Int64),
         pl.Series("_broken", broken, dtype=pl.Boolean),
+        pl.Series("_declared_total", totals, dtype=pl.Boolean),
         pl.Series("_left_out", left_out, dtype=pl.String) if left_out else pl.lit(None, pl.String).alias("_left_out"),
     )
 
 
-def _skips(width: int, total_at: int | None, reading: Reading) -> list[pl.Expr]:
-    cells = [pl.col(name) for name in column_names(width)]
+def _skips(header: Sequence[str], total_at: int | None, reading: Reading) -> list[pl.Expr]:
+    cells = [pl.col(name) for name in column_names(len(header))]
     filled = pl.any_horizontal(cell.str.contains(r"\S") for cell in cells) if cells else pl.lit(False)
-    blank = ~(filled.fill_null(False) | pl.col("_broken"))
-    total = pl.lit(False)
+    total = pl.col("_declared_total")
     if total_at is not None and reading.totals is not None:
-        marked = cells[total_at].str.strip_chars().is_in(list(reading.totals.values)).fill_null(False)
-        total = marked & ~pl.col("_broken")
-    return [blank.alias("_blank"), total.alias("_total")]
+        total |= cells[total_at].str.strip_chars().str.contains(f"^(?s:{reading.totals.marks})$").fill_null(False)
+    if reading.repeated_header:
+        same = [
+            cell.str.strip_chars().str.to_lowercase() == name.lower()
+            for cell, name in zip(cells, header, strict=True)
+            if name
+        ]
+        total |= pl.all_horizontal(same).fill_null(False)
+    total &= ~pl.col("_broken")
+    return [(~(filled.fill_null(False) | pl.col("_broken") | total)).alias("_blank"), total.alias("_total")]
+
+
+def _filled_down(raw: pl.DataFrame, layout: Layout, names: Sequence[str]) -> pl.DataFrame:
+    """Give each cell of a merged block the block's value, which stands in the first of them only.
+
+    A stretch that cannot be read ends a block: it may have begun the next one.
+    """
+    counts = ~(pl.col("_blank") | pl.col("_total") | pl.col("_broken"))
+    cells = [pl.col(f"c{layout.index(name)}") for name in names]
+    block = pl.col("_broken").cast(pl.UInt32).cum_sum().over("_f").alias("_block")
+    own = [pl.when(counts & (cell.str.strip_chars() != "")).then(cell) for cell in cells]
+    filled = [value.forward_fill().over("_f", "_block") for value in own]
+    return (
+        raw.with_columns(block)
+        .with_columns(pl.when(counts).then(value).otherwise(cell) for value, cell in zip(filled, cells, strict=True))
+        .drop("_block")
+    )
 
 
 def _judge(
@@ -344,7 +372,9 @@ def _judge(
     senders = pl.Series("_sender", [item.source.sender for item in group], dtype=pl.String)
     names = pl.Series("_file", [item.source.name for item in group], dtype=pl.String)
     raw = _raw_frame([item.framed for item in group])
-    raw = raw.with_columns(_skips(len(layout.header), layout.total_at, reading))
+    raw = raw.with_columns(_skips(layout.header, layout.total_at, reading))
+    if reading.fill_down:
+        raw = _filled_down(raw, layout, reading.fill_down)
     raw = raw.with_columns(
         pl.lit(senders).gather(pl.col("_f")).alias("_sender"),
         (~(pl.col("_blank") | pl.col("_total"))).cast(pl.Int64).cum_sum().over("_f").alias("_record"),
@@ -365,6 +395,8 @@ def _judge(
         *_unrouted_findings(raw, layout, route),
         *find(raw, is_record, normalised, layout, reading, contract),
     ]
+    if any(spreadsheet.may_be(item.framed) for item in group):
+        findings += spreadsheet.find(raw, is_record, normalised, layout, reading, contract)
     rejected = np.zeros(raw.height, dtype=bool)
     rejected[[finding.row for finding in findings]] = True
     frame = normalised.frame.with_columns(
@@ -503,6 +535,12 @@ def _next_step(rule: str) -> str:
         "columns": "have the sender mend the line, or state the right dialect in the profile",
         "quote": "have the sender mend the quotes, or state the right `quote` in the profile",
         "type": "have the sender mend the value, or state its format in the profile",
+        "mangled_code": "have it sent as text: the column formatted as text before the codes are typed or pasted",
+        "spreadsheet_error": "have the sender mend the formula",
+        "width": "have the sender mend the line, or state the right `fixed_width` in the profile",
+        "record_type": "name its type under `fixed_width` in the profile",
+        "control_count": "have the file sent again whole",
+        "json": "have the sender mend the record and send it again",
         "unrouted": "name it under `where` of the feed that it belongs to, or under `leave_out`",
         "split": "have the sender mend the value, or widen the profile's pattern",
         "xml": "have the sender mend it and send it again; the elements around it are read",

@@ -242,6 +242,11 @@ def _refuse_missing(
                 value=renamed,
             )
     taken_apart = (*(split.column for split in reading.split), *(derive.column for derive in reading.derive.values()))
+    for name in reading.fill_down:
+        if normal(name) not in named:
+            raise FileUnreadable(
+                "missing_column", f'column "{name}", which the profile fills down, is missing', column=name
+            )
     choosing = (*(name for where in route.wheres for name in where), *route.leave_out)
     for wanted, purpose in ((taken_apart, "takes apart"), (choosing, "chooses records by")):
         for name in wanted:

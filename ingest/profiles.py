@@ -15,10 +15,19 @@ from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import polars as pl
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from ingest import overlay, readers
-from ingest.casting import Formats, own_value
+from ingest.casting import SERIALS, Formats, Grouping, Negative, Numbers, own_value
 from ingest.contracts import Contract
 from ingest.errors import IngestError, ProfileInvalid, UnknownProfile
 
@@ -36,6 +45,15 @@ def _texts(value: Any) -> Any:
     return tuple(_text(item) for item in value) if isinstance(value, list | tuple) else (_text(value),)
 
 
+def _known_zone(zone: str) -> str:
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ValueError(f"{zone!r} is no known time zone") from error
+    return zone
+
+
+Zone = Annotated[str, AfterValidator(_known_zone)]
 Text = Annotated[str, BeforeValidator(_text)]
 Texts = Annotated[tuple[str, ...], BeforeValidator(_texts)]
 
@@ -47,10 +65,23 @@ class Settings(BaseModel):
 
 
 class Totals(Settings):
-    """A row that the sender declares as a total: its cell in `column` (the first, unless named) is one of `values`."""
+    """A row that the sender declares as a total: its cell in `column` (the first, unless named) is one of `values`, or fits it (`Total*`)."""
 
     values: Texts
     column: str | None = None
+
+    @field_validator("values")
+    @classmethod
+    def _not_everything(cls, values: tuple[str, ...]) -> tuple[str, ...]:
+        for value in values:
+            if not value.strip("*? "):
+                raise ValueError(f"{value!r} would fit every row")
+        return values
+
+    @property
+    def marks(self) -> str:
+        """The regular expression that a mark fits as a whole."""
+        return "|".join(re.escape(value).replace(r"\*", ".*").replace(r"\?", ".") for value in self.values)
 
 
 class Sender(Settings):
@@ -74,16 +105,7 @@ class CutOff(Settings):
 
     days: int = 1
     at: time = time(12, 0)
-    zone: str = "UTC"
-
-    @field_validator("zone")
-    @classmethod
-    def _known_zone(cls, zone: str) -> str:
-        try:
-            ZoneInfo(zone)
-        except (ZoneInfoNotFoundError, ValueError) as error:
-            raise ValueError(f"{zone!r} is no known time zone") from error
-        return zone
+    zone: Zone = "UTC"
 
 
 Weekday = Literal["MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN"]
@@ -191,6 +213,74 @@ class Seed(Settings):
     geojson: SeedGeoJson | None = None
 
 
+class Place(Settings):
+    """Where a value stands in a line: its first sign, 1-based, and how many signs it has."""
+
+    start: Annotated[int, Field(ge=1)]
+    width: Annotated[int, Field(ge=1)]
+
+    def cut(self, line: str) -> str:
+        """The value in a line."""
+        return line[self.start - 1 : self.start - 1 + self.width]
+
+
+def _place(value: Any) -> Any:
+    """A place may be written `[start, width]`."""
+    return dict(zip(("start", "width"), value, strict=True)) if isinstance(value, list) and len(value) == 2 else value
+
+
+Placed = Annotated[Place, BeforeValidator(_place)]
+
+
+class FixedWidth(Settings):
+    """Where the fields of a fixed-width file stand, and which of its lines are records."""
+
+    fields: dict[str, Placed]
+    length: int | None = Field(default=None, ge=1)
+    trimmed: bool = False
+    type: Placed | None = None
+    records: Texts = ()
+    left_out: Texts = ()
+    header: Texts = ()
+    trailer: Texts = ()
+    count: Placed | None = None
+
+    @field_validator("fields", mode="before")
+    @classmethod
+    def _one_after_the_other(cls, fields: Any) -> Any:
+        """A field of which only the width is told follows the one before it."""
+        if not isinstance(fields, Mapping):
+            return fields
+        placed: dict[str, Any] = {}
+        after = 1
+        for name, value in fields.items():
+            place = {"start": after, "width": value} if isinstance(value, int) else _place(value)
+            placed[name] = place
+            if isinstance(place, Mapping) and all(isinstance(place.get(key), int) for key in ("start", "width")):
+                after = place["start"] + place["width"]
+        return placed
+
+    @model_validator(mode="after")
+    def _complete(self) -> FixedWidth:
+        if not self.places:
+            raise ValueError("`fields` names no field")
+        if self.type is None and (self.records or self.left_out or self.header or self.trailer):
+            raise ValueError("`type` must say where the kind of a line stands")
+        if self.count is not None and not self.trailer:
+            raise ValueError("`count` needs `trailer`, the kind of line in which it stands")
+        return self
+
+    @property
+    def places(self) -> dict[str, Place]:
+        """The fields, without those that only fill the line."""
+        return {name: place for name, place in self.fields.items() if not name.startswith("filler")}
+
+    @property
+    def width(self) -> int:
+        """Signs of a line."""
+        return self.length or max(place.start + place.width - 1 for place in self.fields.values())
+
+
 class Reading(Settings):
     """Everything that decides how one feed's files of a profile are read."""
 
@@ -201,12 +291,22 @@ class Reading(Settings):
     quote: str | None = Field(default='"', min_length=1, max_length=1)
     max_record_lines: int = Field(default=50, ge=1)
     title_rows: int = Field(default=0, ge=0)
+    header: Texts | None = None
+    header_rows: int = Field(default=1, ge=1, le=5)
+    repeated_header: bool = False
+    fill_down: Texts = ()
     sheet: str | None = None
+    fixed_width: FixedWidth | None = None
     totals: Totals | None = None
     decimal: Literal[".", ","] = "."
     thousands: str | None = Field(default=None, min_length=1, max_length=1)
+    digit_grouping: Grouping = "western"
+    negatives: Annotated[tuple[Negative, ...], BeforeValidator(_texts)] = Numbers.negatives
+    currency: Texts = ()
+    implied_decimals: dict[str, Annotated[int, Field(ge=1, le=9)]] = {}
     dates: Texts = Formats.dates
     timestamps: Texts = Formats.timestamps
+    zone: Zone = "UTC"
     true_values: Texts = Formats.true_values
     false_values: Texts = Formats.false_values
     sender: Sender = Sender()
@@ -221,6 +321,7 @@ class Reading(Settings):
     ignore_columns: Texts = ()
     split: tuple[Split, ...] = ()
     derive: dict[str, Derive] = {}
+    pad: dict[str, Annotated[int, Field(ge=1, le=40)]] = {}
     values: dict[str, dict[str, Text]] = {}
     units: dict[str, Texts] = {}
     constants: dict[str, Text] = {}
@@ -233,14 +334,19 @@ class Reading(Settings):
 
     @property
     def formats(self) -> Formats:
-        """How values are written."""
-        return Formats(self.decimal, self.thousands, self.dates, self.timestamps, self.true_values, self.false_values)
+        """How dates and truth are written."""
+        return Formats(self.dates, self.timestamps, self.true_values, self.false_values, self.zone)
+
+    @property
+    def numbers(self) -> Numbers:
+        """How numbers are written."""
+        return Numbers(self.decimal, self.thousands, self.digit_grouping, self.negatives, self.currency)
 
     @property
     def named_fields(self) -> frozenset[str]:
         """Names of the file's columns or fields that the settings name, as they are written there."""
         named = {alias for aliases in self.columns.values() for alias in aliases}
-        named |= {*self.ignore_columns, *self.where, *self.leave_out}
+        named |= {*self.ignore_columns, *self.where, *self.leave_out, *self.fill_down}
         named |= {split.column for split in self.split} | {derive.column for derive in self.derive.values()}
         return frozenset(named | ({self.sender.column} if self.sender.column else set()))
 
@@ -264,8 +370,8 @@ class Reading(Settings):
     @classmethod
     def _known_format(cls, formats: tuple[str, ...]) -> tuple[str, ...]:
         for form in formats:
-            if "%" not in form:
-                raise ValueError(f"{form!r} is no date format; write for example %d/%m/%Y")
+            if "%" not in form and form not in SERIALS:
+                raise ValueError(f"{form!r} is no date format; write for example %d/%m/%Y, or {' or '.join(SERIALS)}")
         return formats
 
     @model_validator(mode="after")
@@ -274,6 +380,22 @@ class Reading(Settings):
             raise ValueError("`thousands` and `decimal` are the same sign")
         if self.delimiter == self.quote:
             raise ValueError("`delimiter` and `quote` are the same sign")
+        if self.header is not None and (self.header_rows > 1 or self.repeated_header):
+            raise ValueError("`header` says that the file has none; leave out `header_rows` and `repeated_header`")
+        if self.digit_grouping != "western" and self.thousands is None:
+            raise ValueError("`digit_grouping` needs `thousands`, the sign between the groups")
+        if {"cr", "dr"} <= set(self.negatives):
+            raise ValueError("`negatives`: of cr and dr one is negative, the other is then positive")
+        return self
+
+    @model_validator(mode="after")
+    def _fields_have_places(self) -> Reading:
+        if (self.format == "fixed_width") != (self.fixed_width is not None):
+            raise ValueError("`format: fixed_width` and the setting `fixed_width` go together")
+        if self.fixed_width is not None:
+            unknown = sorted(self.named_fields - set(self.fixed_width.places))
+            if unknown:
+                raise ValueError("fixed_width.fields: " + _unknown_keys(unknown, self.fixed_width.places))
         return self
 
     @model_validator(mode="after")
@@ -494,6 +616,8 @@ def _check_shared_settings(profile_id: str, profile: Profile, contracts: Mapping
             ("defaults", set(reading.defaults)),
             ("values", set(reading.values)),
             ("derive", set(reading.derive)),
+            ("pad", set(reading.pad)),
+            ("implied_decimals", set(reading.implied_decimals)),
             ("overrides", overridden),
         ):
             unknown = sorted(names - known)
