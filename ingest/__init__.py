@@ -1,9 +1,9 @@
-"""Landing to bronze: read, normalise, validate, commit."""
+"""Sources to landing, landing to bronze: fetch; read, normalise, validate, commit."""
 
 from ingest.bronze import Snapshot, write_snapshot
 from ingest.connectors.connection import Connection, ConnectionUnusable, from_environment
 from ingest.errors import IngestError, ProfileInvalid, UnknownFeed, UnknownProfile
-from ingest.fetching import FetchReport, fetch, sourced
+from ingest.fetching import FetchReport, fetch, sourced, waiting
 from ingest.job import CheckReport, IngestReport, LandedFile, check, landed, replay, run
 
 __all__ = [
@@ -25,5 +25,6 @@ __all__ = [
     "replay",
     "run",
     "sourced",
+    "waiting",
     "write_snapshot",
 ]

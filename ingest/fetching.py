@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ingest import job
 from ingest.bronze import CommitLog
 from ingest.connectors import landing
 from ingest.connectors.connection import Connection, ConnectionUnusable, Resolve, no_connections
@@ -77,10 +78,16 @@ def fetch(
     Raises:
         UnknownProfile: the profile does not exist.
     """
-    job = _Fetch(home, resolve, progress, now or datetime.now(UTC))
-    for settings in job.profiles(profile):
-        job.pull(settings)
-    return job.report()
+    run = _Fetch(home, resolve, progress, now or datetime.now(UTC))
+    for settings in run.profiles(profile):
+        run.pull(settings)
+    return run.report()
+
+
+def waiting(home: Path) -> list[str]:
+    """Files that are not yet whole: those in landing/, and those at the sources as they were last looked at."""
+    records = sorted((home / "state" / "fetch").glob("*.json"))
+    return [*job.waiting(home), *(file for path in records for file in _Record.read(path).waiting)]
 
 
 def sourced(home: Path) -> list[str]:

@@ -85,12 +85,10 @@ class Store:
 
     def files(self) -> list[RemoteFile]:
         """The files that fit the source's URL, by path. Hidden and half-written ones are passed over, and so are markers."""
-        found = list(self._walk(self._root, (), self._pattern, None))
         ready = self._source.ready
-        if ready is not None and ready.marker is not None:
-            markers = {(file.parts[:-1], ready.marker_of(file.name)) for file in found}
-            found = [file for file in found if (file.parts[:-1], file.name) not in markers]
-        return sorted(found, key=lambda file: file.path)
+        found = self._walk(self._root, (), self._pattern, None)
+        data = (file for file in found if ready is None or not ready.is_marker(file.name))
+        return sorted(data, key=lambda file: file.path)
 
     def details(self, file: RemoteFile) -> RemoteFile:
         """The file as the server describes it now."""

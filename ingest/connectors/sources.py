@@ -20,6 +20,7 @@ from pydantic import (
 )
 
 SENDER = "{sender}"
+_PLACE = re.compile(r"\{name\}|\{stem\}")
 _SPAN = re.compile(r"(\d+)\s*([smhdw])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
@@ -56,9 +57,15 @@ class Ready(_Settings):
     def _one(self) -> Ready:
         if (self.stable_seconds is None) == (self.marker is None):
             raise ValueError("state either `stable_seconds` or `marker`")
-        if self.marker is not None and ("/" in self.marker or not self.marker.strip()):
-            raise ValueError("`marker` is the name of a file in the same folder, for example {name}.done")
+        if self.marker is not None and ("/" in self.marker or not _PLACE.sub("", self.marker).strip()):
+            raise ValueError("`marker` is the name of another file in the same folder, for example {name}.done")
         return self
+
+    def is_marker(self, name: str) -> bool:
+        """Whether a file is no data but marks other files as whole."""
+        return self.marker is not None and bool(
+            re.fullmatch(".+".join(re.escape(part) for part in _PLACE.split(self.marker)), name, re.DOTALL)
+        )
 
     def marker_of(self, name: str) -> str | None:
         """Name of the file that marks another one as whole."""
