@@ -28,6 +28,7 @@ from pydantic import (
 
 from ingest import overlay, readers
 from ingest.casting import SERIALS, Formats, Grouping, Negative, Numbers, own_value
+from ingest.connectors.sources import SENDER, Ready, Source, SqlSource
 from ingest.contracts import Contract
 from ingest.errors import IngestError, ProfileInvalid, UnknownProfile
 
@@ -313,6 +314,7 @@ class Reading(Settings):
     where: dict[str, Texts] = {}
     leave_out: dict[str, Texts] = {}
     mode: Literal["append", "replace", "full"] = "append"
+    full_files: Texts = ()
     cut_off: CutOff = CutOff()
     cadence: Cadence = Cadence()
     period: Period = Period()
@@ -440,6 +442,8 @@ class Profile(Settings):
     ignore_files: Texts = ()
     feeds: dict[str, Reading] = {}
     seeds: dict[str, Seed] = {}
+    sources: tuple[Source, ...] = ()
+    ready: Ready | None = None
 
     def feeds_of(self, file_name: str) -> tuple[str, ...]:
         """The feeds that a file serves: the one whose pattern fits its name best, and those that share all its patterns."""
@@ -447,6 +451,14 @@ class Profile(Settings):
         if feed is None:
             return ()
         return tuple(other for other, reading in self.feeds.items() if reading.files == self.feeds[feed].files)
+
+    def mode_of(self, feed: str, file_name: str) -> str:
+        """How a file of the feed adds to what is there: `full` for full compares, else the feed's mode."""
+        extracts = [
+            f"{feed}_*_full*" for source in self.sources if isinstance(source, SqlSource) and source.feed == feed
+        ]
+        is_full = any(_fits(file_name, pattern) for pattern in (*self.feeds[feed].full_files, *extracts))
+        return "full" if is_full else self.feeds[feed].mode
 
     def route(self, feed: str) -> Route:
         """Which records of its files the feed takes."""
@@ -464,7 +476,7 @@ class Profile(Settings):
         best: tuple[int, str] | None = None
         for feed, reading in self.feeds.items():
             for pattern in reading.files:
-                if fnmatch.fnmatchcase(file_name.lower(), pattern.lower()):
+                if _fits(file_name, pattern):
                     weight = len(re.sub(r"\[[^]]*\]|[*?]", "", pattern))
                     if best is None or weight > best[0]:
                         best = (weight, feed)
@@ -472,12 +484,12 @@ class Profile(Settings):
 
     def ignores(self, file_name: str) -> bool:
         """True for a file that lies in the profile's folder but is no feed."""
-        return any(fnmatch.fnmatchcase(file_name.lower(), pattern.lower()) for pattern in self.ignore_files)
+        return any(_fits(file_name, pattern) for pattern in self.ignore_files)
 
     def digest(self, feed: str, sender: str, contract: Contract) -> str:
         """Digest of everything that decides how this sender's files of the feed are read."""
         settings = self.feeds[feed].model_dump(
-            mode="json", by_alias=True, exclude={"overrides", "files", "cut_off", "cadence"}
+            mode="json", by_alias=True, exclude={"overrides", "files", "full_files", "cut_off", "cadence"}
         )
         overrides = [
             override.model_dump(mode="json", by_alias=True)
@@ -503,6 +515,15 @@ class Catalogue:
         """Ids of all profiles."""
         return tuple(sorted(self._layers))
 
+    def mentioning(self, setting: str) -> list[str]:
+        """Ids of the profiles that have a setting at their top, told without validating them."""
+        line = re.compile(rf"^{setting}\s*:", re.MULTILINE)
+        return [
+            profile_id
+            for profile_id in self.profile_ids
+            if any(line.search(path.read_text(encoding="utf-8", errors="replace")) for path in self._layers[profile_id])
+        ]
+
     def profile(self, profile_id: str) -> Profile:
         """The profile of that id.
 
@@ -523,9 +544,7 @@ class Catalogue:
 
 def parse_profile(profile_id: str, document: Mapping[str, Any], contracts: Mapping[str, Contract]) -> Profile:
     """Validate a profile document and complete each feed's settings with those of the profile."""
-    own = {
-        key: value for key, value in document.items() if key in ("id", "description", "owner", "ignore_files", "seeds")
-    }
+    own = {key: value for key, value in document.items() if key in Profile.model_fields and key != "feeds"}
     common = {key: value for key, value in document.items() if key not in own and key != "feeds"}
     own.setdefault("id", profile_id)
     feeds = document.get("feeds") or {}
@@ -546,6 +565,7 @@ def parse_profile(profile_id: str, document: Mapping[str, Any], contracts: Mappi
             raise ProfileInvalid(profile_id, f"feeds.{feed}: no such feed; known are {', '.join(contracts)}")
         _check_reading(profile_id, reading, contracts[feed])
     _check_shared_settings(profile_id, profile, contracts)
+    _check_sources(profile_id, profile)
     for feed, seed in profile.seeds.items():
         if feed not in contracts:
             raise ProfileInvalid(profile_id, f"seeds.{feed}: no such feed; known are {', '.join(contracts)}")
@@ -623,6 +643,53 @@ def _check_shared_settings(profile_id: str, profile: Profile, contracts: Mapping
             unknown = sorted(names - known)
             if unknown:
                 raise ProfileInvalid(profile_id, f"{setting}: " + _unknown_keys(unknown, known))
+
+
+def _check_sources(profile_id: str, profile: Profile) -> None:
+    """What is pulled must be what the feeds read: where it comes from, whose it is, and that a half-written file can be told."""
+    if profile.sources and profile.ready is not None and profile.ready.marker is not None:
+        raise ProfileInvalid(profile_id, "ready.marker: what is fetched brings no marker; state `ready` at each source")
+    needs_sender = any(reading.sender.source == "folder" for reading in profile.feeds.values())
+    extracted = set()
+    for number, source in enumerate(profile.sources):
+        where = f"sources.{number}"
+        if isinstance(source, SqlSource):
+            _check_extracts(profile_id, where, source, profile)
+            if (source.feed, source.sender) in extracted:
+                raise ProfileInvalid(
+                    profile_id, f"{where}: a second query for {source.feed} of {source.sender}; make it one"
+                )
+            extracted.add((source.feed, source.sender))
+        elif "@" in source.url.partition("://")[2].partition("/")[0]:
+            raise ProfileInvalid(profile_id, f"{where}.url: holds a login; logins belong in a `connection`")
+        elif needs_sender and source.sender is None and SENDER not in source.url:
+            raise ProfileInvalid(profile_id, f"{where}: says not who sends; state `sender`, or {SENDER} in the URL")
+
+
+def _check_extracts(profile_id: str, where: str, source: SqlSource, profile: Profile) -> None:
+    reading = profile.feeds.get(source.feed)
+    if reading is None:
+        raise ProfileInvalid(profile_id, f"{where}.feed: {source.feed} is none of the profile's feeds")
+    if source.feed not in profile.feeds_of(f"{source.feed}_20260101T000000000000.csv"):
+        raise ProfileInvalid(
+            profile_id, f"{where}: feeds.{source.feed}.files must fit {source.feed}_*.csv, as extracts are named"
+        )
+    if source.watermark is not None and reading.mode != "append":
+        raise ProfileInvalid(
+            profile_id,
+            f"{where}.watermark: rows since a mark do not state a day wholly; feeds.{source.feed}.mode must be append",
+        )
+    plain = Reading(files=reading.files)
+    for name in ("format", "encoding", "delimiter", "quote", "decimal", "thousands", "title_rows", "totals"):
+        if getattr(reading, name) != getattr(plain, name):
+            raise ProfileInvalid(
+                profile_id,
+                f"feeds.{source.feed}.{name}: extracts are written with {name} {getattr(plain, name)!r}; leave it at that",
+            )
+
+
+def _fits(file_name: str, pattern: str) -> bool:
+    return fnmatch.fnmatchcase(file_name.lower(), pattern.lower())
 
 
 def _point_columns(enrichment: PointInPolygon) -> tuple[str, str, str]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import duckdb
 
+import ingest
 from sellthrough.commits import commits, live_paths
 from sellthrough.errors import NotBuilt
 from sellthrough.files import read_json
@@ -24,6 +25,7 @@ class Status:
     home: str
     commits: int
     feeds: list[dict[str, Any]]
+    waiting: list[str]
     lateness: list[dict[str, Any]]
     rejects: list[dict[str, Any]]
     warnings: list[dict[str, Any]]
@@ -47,6 +49,7 @@ def status(settings: Settings, as_of: date | None = None) -> Status:
         home=str(settings.home),
         commits=len(log),
         feeds=_feeds(log),
+        waiting=ingest.waiting(settings.home),
         lateness=_published(settings, LATENESS, [as_of or settings.as_of or date.max]),
         rejects=_rejects(settings),
         warnings=_published(settings, QUALITY, []),
