@@ -606,11 +606,32 @@ def test_a_wrong_contract_is_refused_with_a_reason(change, says):
     assert says in str(error.value)
 
 
-PROFILES = (
-    "csv_generic csv_semicolon xlsx_generic fixed_width iowa tally_daybook tally_loader sap_delvry07 sap_invoic02 sap_proact01 "
-    "sap_likp_lips sap_vbrk_vbrp oracle_ebs x12_867 x12_852 x12_856 x12_810 edifact_slsrpt edifact_invrpt edifact_desadv nrf_poslog "
-    "crm_accounts sfa_visits decisions"
-).split()
+PROFILES = [
+    "csv_generic",
+    "csv_semicolon",
+    "xlsx_generic",
+    "fixed_width",
+    "iowa",
+    "tally_daybook",
+    "tally_loader",
+    "sap_delvry07",
+    "sap_invoic02",
+    "sap_proact01",
+    "sap_likp_lips",
+    "sap_vbrk_vbrp",
+    "oracle_ebs",
+    "x12_867",
+    "x12_852",
+    "x12_856",
+    "x12_810",
+    "edifact_slsrpt",
+    "edifact_invrpt",
+    "edifact_desadv",
+    "nrf_poslog",
+    "crm_accounts",
+    "sfa_visits",
+    "decisions",
+]
 
 
 def test_the_profiles_that_ship_are_valid_and_promised():
