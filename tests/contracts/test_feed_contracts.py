@@ -187,6 +187,7 @@ def test_flags_are_counted_through():
         assert [rule.bit for rule in contract.warnings] == list(range(len(contract.warnings)))
 
 
+PARTS = dict.fromkeys(("cash_discount_value", "trade_discount_value", "scheme_discount_value"))
 STATEMENT = dict.fromkeys(
     (
         *("receipt_free_qty", "sales_return_qty", "transfer_in_qty", "sales_free_qty", "transfer_out_qty"),
@@ -225,28 +226,41 @@ CASES: list[tuple[str, str, str | None, dict, bool]] = [
         "dms_invoice_line",
         "net_is_gross_less_discount",
         None,
-        {"gross_value": Decimal(10), "discount_value": Decimal(1), "value_net": Decimal(9)},
+        PARTS | {"gross_value": Decimal(10), "discount_value": Decimal(1), "value_net": Decimal(9)},
         False,
     ),
     (
         "dms_invoice_line",
         "net_is_gross_less_discount",
         None,
-        {"gross_value": Decimal(10), "discount_value": None, "value_net": Decimal("9.95")},
+        PARTS | {"gross_value": Decimal(10), "discount_value": None, "value_net": Decimal("9.95")},
         False,
     ),
     (
         "dms_invoice_line",
         "net_is_gross_less_discount",
         None,
-        {"gross_value": Decimal(10), "discount_value": None, "value_net": Decimal("9.94")},
+        PARTS | {"gross_value": Decimal(10), "discount_value": None, "value_net": Decimal("9.94")},
         True,
     ),
     (
         "dms_invoice_line",
         "net_is_gross_less_discount",
         None,
-        {"gross_value": None, "discount_value": None, "value_net": Decimal(9)},
+        PARTS | {"gross_value": None, "discount_value": None, "value_net": Decimal(9)},
+        False,
+    ),
+    (
+        "dms_invoice_line",
+        "net_is_gross_less_discount",
+        None,
+        PARTS
+        | {
+            "gross_value": Decimal(10),
+            "discount_value": None,
+            "scheme_discount_value": Decimal(1),
+            "value_net": Decimal(9),
+        },
         False,
     ),
     ("dms_stock", "closing_not_negative", "closing_qty", {"closing_qty": Decimal(-1)}, True),
@@ -567,6 +581,8 @@ def test_the_profiles_that_ship_are_valid_and_promised():
 
     assert all(catalogue.profile(name).feeds for name in catalogue.profile_ids)
     assert set(catalogue.profile_ids) <= set(PROFILES)
+    assert set(catalogue.profile("csv_generic").feeds) == set(COLUMNS)
+    assert all(catalogue.profile(name).description and catalogue.profile(name).owner for name in catalogue.profile_ids)
 
 
 def test_a_contract_is_read_the_same_way_twice():
