@@ -367,7 +367,7 @@ def _routed(raw: pl.DataFrame, layout: Layout, route: Route) -> pl.DataFrame:
         held = _holds(layout, name, values)
         reason = (
             pl.when(plain & held & reason.is_null())
-            .then(pl.format("{} {}", pl.lit(name), _held(layout, name)))
+            .then(pl.format("{} {}", pl.lit(name), _held(layout, name).replace("", "is empty").fill_null("is empty")))
             .otherwise(reason)
         )
     raw = raw.with_columns(reason.alias("_left_out"))
@@ -392,7 +392,8 @@ def _held(layout: Layout, name: str) -> pl.Expr:
 
 
 def _holds(layout: Layout, name: str, values: Sequence[str]) -> pl.Expr:
-    return _held(layout, name).str.to_uppercase().is_in([value.upper() for value in values]).fill_null(False)
+    """True where a cell has one of the values; the value "" stands for an empty cell."""
+    return _held(layout, name).fill_null("").str.to_uppercase().is_in([value.upper() for value in values])
 
 
 def _unrouted_findings(raw: pl.DataFrame, layout: Layout, route: Route) -> list[Finding]:
@@ -471,6 +472,7 @@ def _next_step(rule: str) -> str:
         "split": "have the sender mend the value, or widen the profile's pattern",
         "xml": "have the sender mend it and send it again; the elements around it are read",
         "truncated": "have the sender send the whole file; what stands before is read",
+        "idoc": "have the IDoc sent again; the others of the file are read",
         "encoding": "have the sender mend it, or state the right `encoding` in the profile",
         "required": "have the sender fill it, or give the profile a constant or default",
         "valid_values": "have the sender mend the value, or list its spelling under `values` in the profile",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ingest.contracts import Contract
@@ -32,6 +32,10 @@ class Layout:
         """Index of a column by its name in the file, whatever its case."""
         return self.named[normal(name)]
 
+    def has(self, name: str) -> bool:
+        """True where the file has a column of that name."""
+        return normal(name) in self.named
+
     def title(self, column: str) -> str:
         """Our column's name, with the file's own beside it where it differs."""
         if column not in self.cells:
@@ -51,7 +55,9 @@ def lay_out(header: tuple[str, ...], reading: Reading, contract: Contract, route
     Raises:
         FileUnreadable: a column is unknown, twice there, or a required one is missing.
     """
-    accepted = dict(_accepted(reading, contract))
+    accepted: dict[str, list[str]] = {}
+    for alias, column in _accepted(reading, contract):
+        accepted.setdefault(alias, []).append(column)
     others = {normal(name) for name in (*_other_columns(reading), *route.fields)}
     cells: dict[str, int] = {}
     named: dict[str, int] = {}
@@ -65,20 +71,18 @@ def lay_out(header: tuple[str, ...], reading: Reading, contract: Contract, route
                 value=name,
             )
         named[key] = index
-        column = accepted.get(key)
-        if column is None:
-            if key in others:
-                continue
+        if key not in accepted and key not in others:
             raise FileUnreadable("unknown_column", _unknown(name, index, accepted, others), column=name, value=name)
-        if column in cells:
-            other = header[cells[column]]
-            raise FileUnreadable(
-                "duplicate_column",
-                f'columns "{other}" and "{name}" both mean {column}; list one of them under `ignore_columns`',
-                column=column,
-                value=name,
-            )
-        cells[column] = index
+        for column in dict.fromkeys(accepted.get(key, ())):
+            if column in cells:
+                other = header[cells[column]]
+                raise FileUnreadable(
+                    "duplicate_column",
+                    f'columns "{other}" and "{name}" both mean {column}; list one of them under `ignore_columns`',
+                    column=column,
+                    value=name,
+                )
+            cells[column] = index
     _refuse_missing(header, cells, named, reading, contract, route)
     return Layout(header=header, cells=cells, named=named, total_at=total_column(header, reading))
 
@@ -100,7 +104,7 @@ def _other_columns(reading: Reading) -> Iterator[str]:
         yield reading.sender.column
 
 
-def _unknown(name: str, index: int, accepted: dict[str, str], others: set[str]) -> str:
+def _unknown(name: str, index: int, accepted: Iterable[str], others: set[str]) -> str:
     if not name:
         return f"column {index + 1} has no name in the header; have it named, or removed"
     near = difflib.get_close_matches(normal(name), [*accepted, *others], 1)
@@ -129,7 +133,8 @@ def _refuse_missing(
                 f"the header has {', '.join(header)}",
                 column=column.name,
             )
-    taken_apart = (*(split.column for split in reading.split), *(derive.column for derive in reading.derive.values()))
+    derived = (derive.column for column, derive in reading.derive.items() if column not in cells)
+    taken_apart = (*(split.column for split in reading.split), *derived)
     choosing = (*(name for where in route.wheres for name in where), *route.leave_out)
     for wanted, purpose in ((taken_apart, "takes apart"), (choosing, "chooses records by")):
         for name in wanted:

@@ -74,7 +74,7 @@ def normalise(
         if result[f"_unsplit_{index}"].any()
     }
     frame = result.select([*contract.names, "_sender"])
-    frame = _sign(frame, reading)
+    frame = _free_goods(_sign(frame, reading))
     for enrichment in reading.enrich:
         settings = enrichment.point_in_polygon
         frame = frame.with_columns(
@@ -103,28 +103,36 @@ def _text(column: Column, layout: Layout, reading: Reading) -> pl.Expr:
     if name in reading.constants:
         return pl.lit(reading.constants[name])
     text = _fed_text(column, layout, reading)
+    if reading.nulls:
+        text = pl.when(~text.is_in(reading.nulls)).then(text)
+    if name in reading.strip_leading_zeros:
+        text = text.str.replace("^0+([0-9]+)$", "$1")
     default = reading.defaults.get(name, column.default)
     return text if default is None else text.fill_null(pl.lit(default))
 
 
 def _fed_text(column: Column, layout: Layout, reading: Reading) -> pl.Expr:
     name = column.name
+    derived = _derived(reading.derive[name], layout) if name in reading.derive else None
     if name in layout.cells:
-        return _cell(layout.cells[name])
+        cell = _cell(layout.cells[name])
+        return cell if derived is None else derived.fill_null(cell)
     for split in reading.split:
         group = re.compile(split.pattern).groupindex.get(name)
         if group is not None:
             return _emptied(_cell(layout.index(split.column)).str.extract(_whole(split.pattern), group))
-    if name in reading.derive:
-        return _derived(reading.derive[name], layout)
+    if derived is not None:
+        return derived
     if column.from_sender:
         return _sender(layout, reading)
     return pl.lit(None, dtype=pl.String)
 
 
 def _derived(derive: Derive, layout: Layout) -> pl.Expr:
-    source = _cell(layout.index(derive.column))
     result = pl.lit(None, dtype=pl.String)
+    if not layout.has(derive.column):
+        return result
+    source = _cell(layout.index(derive.column))
     for prefix in sorted(derive.prefixes, key=len):
         result = pl.when(source.str.starts_with(prefix)).then(pl.lit(derive.prefixes[prefix])).otherwise(result)
     return result
@@ -183,6 +191,20 @@ def _sign(frame: pl.DataFrame, reading: Reading) -> pl.DataFrame:
             .alias("document_type")
         )
     return frame.with_columns(steps) if steps else frame
+
+
+def _free_goods(frame: pl.DataFrame) -> pl.DataFrame:
+    """Move the quantity of a line that is free goods as a whole to the free quantity."""
+    if not {"free_goods", "free_qty", "qty"} <= set(frame.columns):
+        return frame
+    free = pl.col("free_goods").fill_null(False)
+    return frame.with_columns(
+        pl.when(free).then(pl.lit(0, frame.schema["qty"])).otherwise(pl.col("qty")).alias("qty"),
+        pl.when(free)
+        .then((pl.col("free_qty").fill_null(0) + pl.col("qty")).cast(frame.schema["free_qty"]))
+        .otherwise(pl.col("free_qty"))
+        .alias("free_qty"),
+    )
 
 
 def _override(frame: pl.DataFrame, override: Override, contract: Contract) -> pl.DataFrame:

@@ -221,6 +221,8 @@ class Reading(Settings):
     ignore_columns: Texts = ()
     split: tuple[Split, ...] = ()
     derive: dict[str, Derive] = {}
+    nulls: Texts = ()
+    strip_leading_zeros: tuple[str, ...] = ()
     values: dict[str, dict[str, Text]] = {}
     units: dict[str, Texts] = {}
     constants: dict[str, Text] = {}
@@ -280,7 +282,7 @@ class Reading(Settings):
     def _fields_of_the_format(self) -> Reading:
         reader = readers.STRUCTURED.get(self.format)
         if reader is not None:
-            unknown = sorted(self.named_fields - set(reader.FIELDS))
+            unknown = sorted(name for name in self.named_fields if name not in reader.FIELDS)
             if unknown:
                 raise ValueError(f"format {self.format}: " + _unknown_keys(unknown, reader.FIELDS))
         return self
@@ -487,6 +489,7 @@ def _check_shared_settings(profile_id: str, profile: Profile, contracts: Mapping
             ("defaults", set(reading.defaults)),
             ("values", set(reading.values)),
             ("derive", set(reading.derive)),
+            ("strip_leading_zeros", set(reading.strip_leading_zeros)),
             ("overrides", overridden),
         ):
             unknown = sorted(names - known)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from ingest import archives
 from ingest.errors import FileUnreadable
 from ingest.limits import DEFAULT, Limits, refuse_long_line, short_lines
-from ingest.readers import delimited, excel
+from ingest.readers import delimited, excel, idoc
 from ingest.readers.framed import Broken, Entry, Framed, column_names, from_entries
 
 if TYPE_CHECKING:
@@ -24,8 +24,9 @@ __all__ = ["LINES", "STRUCTURED", "TABLES", "Broken", "Entry", "Framed", "column
 class StructuredReader(Protocol):
     """What the module of a structured format provides."""
 
-    FIELDS: tuple[str, ...]
-    """Field names that its records may have, as the format's standard names them."""
+    @property
+    def FIELDS(self) -> Collection[str]:  # noqa: N802
+        """Field names that its records may have, as the format's standard names them."""
 
     def entries(self, data: bytes, reading: Reading, limits: Limits) -> Iterable[Entry]:
         """The records in the order of the file.
@@ -52,7 +53,9 @@ TABLES: dict[str, Table] = {
 }
 LINES = frozenset({"csv", "fixed_width", "jsonl"})
 """Tables in which a record is a line."""
-STRUCTURED: dict[str, StructuredReader] = {}
+STRUCTURED: dict[str, StructuredReader] = {
+    "sap_idoc_xml": idoc,
+}
 
 
 def read(
@@ -77,4 +80,7 @@ def read(
         return TABLES[reading.format](data, reading, limits)
     reader = STRUCTURED[reading.format]
     wanted = reading.named_fields if wanted is None else wanted
-    return from_entries([name for name in reader.FIELDS if name in wanted], reader.entries(data, reading, limits))
+    others = {name for fields in reading.columns.values() for name in fields[1:]}
+    fields = sorted(name for name in wanted if name in reader.FIELDS and name not in others)
+    alternatives = {fields[0]: fields for fields in reading.columns.values() if fields}
+    return from_entries(fields, reader.entries(data, reading, limits), alternatives)
