@@ -92,7 +92,7 @@ def _accepted(reading: Reading, contract: Contract) -> Iterator[tuple[str, str]]
         if reading.contract_names:
             yield normal(column), column
     for column, aliases in reading.columns.items():
-        for alias in aliases:
+        for alias in aliases[:1] if reading.alternatives else aliases:
             yield normal(alias), column
 
 
@@ -102,6 +102,8 @@ def _other_columns(reading: Reading) -> Iterator[str]:
     yield from (derive.column for derive in reading.derive.values())
     if reading.sender.column:
         yield reading.sender.column
+    for alternatives in reading.alternatives.values():
+        yield from alternatives
 
 
 def _unknown(name: str, index: int, accepted: Iterable[str], others: set[str]) -> str:

@@ -246,6 +246,13 @@ class Reading(Settings):
         named |= {split.column for split in self.split} | {derive.column for derive in self.derive.values()}
         return frozenset(named | ({self.sender.column} if self.sender.column else set()))
 
+    @property
+    def alternatives(self) -> dict[str, tuple[str, ...]]:
+        """Fields of a structured format of which the first that a record has counts, by the name under which it is handed over."""
+        if self.format not in readers.STRUCTURED:
+            return {}
+        return {fields[0]: fields for fields in self.columns.values() if fields}
+
     @field_validator("format")
     @classmethod
     def _known_format_id(cls, form: str) -> str:

@@ -80,7 +80,5 @@ def read(
         return TABLES[reading.format](data, reading, limits)
     reader = STRUCTURED[reading.format]
     wanted = reading.named_fields if wanted is None else wanted
-    others = {name for fields in reading.columns.values() for name in fields[1:]}
-    fields = sorted(name for name in wanted if name in reader.FIELDS and name not in others)
-    alternatives = {fields[0]: fields for fields in reading.columns.values() if fields}
-    return from_entries(fields, reader.entries(data, reading, limits), alternatives)
+    fields = sorted(name for name in wanted if name in reader.FIELDS)
+    return from_entries(fields, reader.entries(data, reading, limits), reading.alternatives)

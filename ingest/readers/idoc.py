@@ -56,6 +56,33 @@ BATCH_OF = "E1EDL24[HIPOS].PSTYV"
 
 _SUMMED = ("E1EDP04.MSATZ", "E1EDP04.MWSBT")
 """Fields of segments that repeat without a qualifier, once for each kind of tax: their sum is handed over."""
+_NUMBERS = frozenset(
+    [
+        "ANETW",
+        "BETRG",
+        "BMNG2",
+        "BRGEW",
+        "KPERC",
+        "KRATE",
+        "LABST",
+        "LFIMG",
+        "LGMNG",
+        "MENGE",
+        "MSATZ",
+        "MWSBT",
+        "NETWR",
+        "NTGEW",
+        "ORMNG",
+        "PODMG",
+        "PREIS",
+        "SUMME",
+        "UMVKN",
+        "UMVKZ",
+        "VPREI",
+        "WMENG",
+    ]
+)
+"""Fields that are numbers: their minus may stand behind them."""
 _HANDLING_UNIT = "E1EDL37"
 _ITEM_COUNT = "E1EDS01[001].SUMME"
 _NO_DATE = "00000000"
@@ -191,8 +218,7 @@ def _flatten(segment: etree._Element, above: Collection[etree._Element], values:
         if len(part) or "SEGMENT" in part.attrib:
             inner.append(part)
         else:
-            text = text_of(part)
-            fields.setdefault(local_name(part), None if text == _NO_DATE else text)
+            fields.setdefault(local_name(part), _value(local_name(part), text_of(part)))
     if name in QUALIFIERS:
         name = f"{name}[{fields.get(QUALIFIERS[name])}]"
     for field, text in fields.items():
@@ -204,6 +230,14 @@ def _flatten(segment: etree._Element, above: Collection[etree._Element], values:
     for part in inner:
         if part not in above and local_name(part) not in (_HANDLING_UNIT, *ITEM_SEGMENTS.values()):
             _flatten(part, above, values)
+
+
+def _value(field: str, text: str | None) -> str | None:
+    if text == _NO_DATE:
+        return None
+    if text is not None and text.endswith("-") and field in _NUMBERS:
+        return f"-{text[:-1].rstrip()}"
+    return text
 
 
 def _batch_splits(items: Sequence[Item], own: Sequence[dict[str, str | None]]) -> dict[int, str]:
@@ -235,11 +269,10 @@ def _batch_splits(items: Sequence[Item], own: Sequence[dict[str, str | None]]) -
 
 
 def _number(text: str | None) -> Decimal | None:
-    """A number as SAP writes it, its minus behind or before it."""
     if text is None:
         return None
     try:
-        number = Decimal(f"-{text[:-1]}" if text.endswith("-") else text)
+        number = Decimal(text)
     except InvalidOperation:
         return None
     return number if number.is_finite() else None

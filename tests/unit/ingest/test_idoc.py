@@ -68,6 +68,12 @@ def test_a_date_of_zeros_is_none():
     assert record.values["E1EDT13[006].NTANF"] == "20260302"
 
 
+def test_a_minus_behind_a_number_goes_before_it():
+    [record] = read(delivery(item(10, "5.000-", CHARG="12-")))
+
+    assert (record.values["E1EDL24.LFIMG"], record.values["E1EDL24.CHARG"]) == ("-5.000", "12-")
+
+
 def test_a_record_says_where_it_stands_and_what_it_is_in_the_file():
     second = read(delivery(item(10, "1")), delivery("\n", item(20, "2")))[1]
 
