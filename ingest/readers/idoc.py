@@ -56,32 +56,10 @@ BATCH_OF = "E1EDL24[HIPOS].PSTYV"
 
 _SUMMED = ("E1EDP04.MSATZ", "E1EDP04.MWSBT")
 """Fields of segments that repeat without a qualifier, once for each kind of tax: their sum is handed over."""
-_NUMBERS = frozenset(
-    [
-        "ANETW",
-        "BETRG",
-        "BMNG2",
-        "BRGEW",
-        "KPERC",
-        "KRATE",
-        "LABST",
-        "LFIMG",
-        "LGMNG",
-        "MENGE",
-        "MSATZ",
-        "MWSBT",
-        "NETWR",
-        "NTGEW",
-        "ORMNG",
-        "PODMG",
-        "PREIS",
-        "SUMME",
-        "UMVKN",
-        "UMVKZ",
-        "VPREI",
-        "WMENG",
-    ]
-)
+_NUMBERS = frozenset({
+    "ANETW", "BETRG", "BMNG2", "BRGEW", "KPERC", "KRATE", "LABST", "LFIMG", "LGMNG", "MENGE", "MSATZ", "MWSBT", "NETWR", "NTGEW", "ORMNG",
+    "PODMG", "PREIS", "SUMME", "UMVKN", "UMVKZ", "VPREI", "WMENG",
+})  # fmt: skip
 """Fields that are numbers: their minus may stand behind them."""
 _HANDLING_UNIT = "E1EDL37"
 _ITEM_COUNT = "E1EDS01[001].SUMME"
