@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from ingest.casting import NUMERIC, own_value, to_number, typed
+from ingest.casting import NUMERIC, own_value, plain_number, typed
 from ingest.contracts import Column, Contract
 from ingest.enrichment import Geography, point_in_polygon
 from ingest.layout import Layout
@@ -57,7 +57,9 @@ def normalise(
         _sender(layout, reading).alias("_sender"),
     ).with_columns(_spelled(column, pl.col(column.name), reading, contract) for column in contract.columns)
     plain = spelled.with_columns(
-        to_number(pl.col(column.name), reading.decimal, reading.thousands).alias(column.name)
+        plain_number(pl.col(column.name), reading.numbers, reading.implied_decimals.get(column.name, 0)).alias(
+            column.name
+        )
         for column in contract.columns
         if column.kind in NUMERIC
     )
@@ -115,7 +117,7 @@ def _fed_text(column: Column, layout: Layout, reading: Reading) -> pl.Expr:
     name = column.name
     derived = _derived(reading.derive[name], layout) if name in reading.derive else None
     if name in layout.cells:
-        cell = _cell(layout.cells[name])
+        cell = _padded(_cell(layout.cells[name]), reading.pad.get(name, 0))
         return cell if derived is None else derived.fill_null(cell)
     for split in reading.split:
         group = re.compile(split.pattern).groupindex.get(name)
@@ -126,6 +128,13 @@ def _fed_text(column: Column, layout: Layout, reading: Reading) -> pl.Expr:
     if column.from_sender:
         return _sender(layout, reading)
     return pl.lit(None, dtype=pl.String)
+
+
+def _padded(text: pl.Expr, digits: int) -> pl.Expr:
+    """Give a code of digits the leading zeros back that a spreadsheet took from it."""
+    if not digits:
+        return text
+    return pl.when(text.str.contains("^[0-9]+$")).then(text.str.zfill(digits)).otherwise(text)
 
 
 def _derived(derive: Derive, layout: Layout) -> pl.Expr:

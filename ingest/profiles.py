@@ -15,10 +15,19 @@ from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import polars as pl
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from ingest import overlay, readers
-from ingest.casting import Formats, own_value
+from ingest.casting import SERIALS, Formats, Grouping, Negative, Numbers, own_value
 from ingest.contracts import Contract
 from ingest.errors import IngestError, ProfileInvalid, UnknownProfile
 
@@ -36,6 +45,15 @@ def _texts(value: Any) -> Any:
     return tuple(_text(item) for item in value) if isinstance(value, list | tuple) else (_text(value),)
 
 
+def _known_zone(zone: str) -> str:
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ValueError(f"{zone!r} is no known time zone") from error
+    return zone
+
+
+Zone = Annotated[str, AfterValidator(_known_zone)]
 Text = Annotated[str, BeforeValidator(_text)]
 Texts = Annotated[tuple[str, ...], BeforeValidator(_texts)]
 
@@ -74,16 +92,7 @@ class CutOff(Settings):
 
     days: int = 1
     at: time = time(12, 0)
-    zone: str = "UTC"
-
-    @field_validator("zone")
-    @classmethod
-    def _known_zone(cls, zone: str) -> str:
-        try:
-            ZoneInfo(zone)
-        except (ZoneInfoNotFoundError, ValueError) as error:
-            raise ValueError(f"{zone!r} is no known time zone") from error
-        return zone
+    zone: Zone = "UTC"
 
 
 Weekday = Literal["MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN"]
@@ -205,8 +214,13 @@ class Reading(Settings):
     totals: Totals | None = None
     decimal: Literal[".", ","] = "."
     thousands: str | None = Field(default=None, min_length=1, max_length=1)
+    digit_grouping: Grouping = "western"
+    negatives: Annotated[tuple[Negative, ...], BeforeValidator(_texts)] = Numbers.negatives
+    currency: Texts = ()
+    implied_decimals: dict[str, Annotated[int, Field(ge=1, le=9)]] = {}
     dates: Texts = Formats.dates
     timestamps: Texts = Formats.timestamps
+    zone: Zone = "UTC"
     true_values: Texts = Formats.true_values
     false_values: Texts = Formats.false_values
     sender: Sender = Sender()
@@ -221,6 +235,7 @@ class Reading(Settings):
     ignore_columns: Texts = ()
     split: tuple[Split, ...] = ()
     derive: dict[str, Derive] = {}
+    pad: dict[str, Annotated[int, Field(ge=1, le=40)]] = {}
     nulls: Texts = ()
     strip_leading_zeros: tuple[str, ...] = ()
     values: dict[str, dict[str, Text]] = {}
@@ -235,8 +250,13 @@ class Reading(Settings):
 
     @property
     def formats(self) -> Formats:
-        """How values are written."""
-        return Formats(self.decimal, self.thousands, self.dates, self.timestamps, self.true_values, self.false_values)
+        """How dates and truth are written."""
+        return Formats(self.dates, self.timestamps, self.true_values, self.false_values, self.zone)
+
+    @property
+    def numbers(self) -> Numbers:
+        """How numbers are written."""
+        return Numbers(self.decimal, self.thousands, self.digit_grouping, self.negatives, self.currency)
 
     @property
     def named_fields(self) -> frozenset[str]:
@@ -273,8 +293,8 @@ class Reading(Settings):
     @classmethod
     def _known_format(cls, formats: tuple[str, ...]) -> tuple[str, ...]:
         for form in formats:
-            if "%" not in form:
-                raise ValueError(f"{form!r} is no date format; write for example %d/%m/%Y")
+            if "%" not in form and form not in SERIALS:
+                raise ValueError(f"{form!r} is no date format; write for example %d/%m/%Y, or {' or '.join(SERIALS)}")
         return formats
 
     @model_validator(mode="after")
@@ -283,6 +303,10 @@ class Reading(Settings):
             raise ValueError("`thousands` and `decimal` are the same sign")
         if self.delimiter == self.quote:
             raise ValueError("`delimiter` and `quote` are the same sign")
+        if self.digit_grouping != "western" and self.thousands is None:
+            raise ValueError("`digit_grouping` needs `thousands`, the sign between the groups")
+        if {"cr", "dr"} <= set(self.negatives):
+            raise ValueError("`negatives`: of cr and dr one is negative, the other is then positive")
         return self
 
     @model_validator(mode="after")
@@ -496,6 +520,8 @@ def _check_shared_settings(profile_id: str, profile: Profile, contracts: Mapping
             ("defaults", set(reading.defaults)),
             ("values", set(reading.values)),
             ("derive", set(reading.derive)),
+            ("pad", set(reading.pad)),
+            ("implied_decimals", set(reading.implied_decimals)),
             ("strip_leading_zeros", set(reading.strip_leading_zeros)),
             ("overrides", overridden),
         ):

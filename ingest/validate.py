@@ -118,8 +118,12 @@ def _expected(kind: str, reading: Reading) -> str:
     if kind == "timestamp":
         return f" in the format {' or '.join(reading.timestamps)}"
     if kind in ("decimal", "double", "integer"):
-        thousands = f" and thousands sign {reading.thousands!r}" if reading.thousands else ""
-        return f" with decimal sign {reading.decimal!r}{thousands}, or too large"
+        parts = [f" with decimal sign {reading.decimal!r}"]
+        if reading.thousands:
+            parts.append(f"thousands sign {reading.thousands!r} ({reading.digit_grouping})")
+        parts += [f"negatives {', '.join(reading.negatives)}"] if reading.negatives != ("leading",) else []
+        parts += [f"currency {', '.join(reading.currency)}"] if reading.currency else []
+        return " and ".join(parts) + ", or too large"
     return f" (true: {', '.join(reading.true_values)}; false: {', '.join(reading.false_values)})"
 
 
