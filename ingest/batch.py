@@ -18,7 +18,7 @@ from ingest.enrichment import Geography
 from ingest.errors import FileUnreadable, printable
 from ingest.layout import Layout, lay_out
 from ingest.limits import DEFAULT, Limits
-from ingest.normalise import natural_key, normalise
+from ingest.normalise import cell, natural_key, normalise
 from ingest.profiles import SOLE, Period, Reading, Route
 from ingest.readers import Framed, column_names, read
 from ingest.validate import Finding, find, flag_mask
@@ -367,7 +367,7 @@ def _routed(raw: pl.DataFrame, layout: Layout, route: Route) -> pl.DataFrame:
         held = _holds(layout, name, values)
         reason = (
             pl.when(plain & held & reason.is_null())
-            .then(pl.format("{} {}", pl.lit(name), _held(layout, name).replace("", "is empty").fill_null("is empty")))
+            .then(pl.format("{} {}", pl.lit(name), _held(layout, name).fill_null("is empty")))
             .otherwise(reason)
         )
     raw = raw.with_columns(reason.alias("_left_out"))
@@ -388,7 +388,7 @@ def _routed(raw: pl.DataFrame, layout: Layout, route: Route) -> pl.DataFrame:
 
 
 def _held(layout: Layout, name: str) -> pl.Expr:
-    return pl.col(f"c{layout.index(name)}").str.strip_chars()
+    return pl.coalesce(cell(index) for index in layout.places(name))
 
 
 def _holds(layout: Layout, name: str, values: Sequence[str]) -> pl.Expr:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ingest.contracts import Contract
 from ingest.errors import FileUnreadable
@@ -19,6 +19,7 @@ class Layout:
 
     Attributes:
         cells: our column -> index in the file.
+        spare: our column -> indices of the columns that count where the first is empty.
         named: every named column of the file -> index, for splits, derived columns and the sender.
         total_at: index of the column that marks a declared total row.
     """
@@ -27,14 +28,19 @@ class Layout:
     cells: dict[str, int]
     named: dict[str, int]
     total_at: int | None
+    spare: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
     def index(self, name: str) -> int:
         """Index of a column by its name in the file, whatever its case."""
         return self.named[normal(name)]
 
-    def has(self, name: str) -> bool:
-        """True where the file has a column of that name."""
-        return normal(name) in self.named
+    def places(self, name: str) -> tuple[int, ...]:
+        """Indices of the columns of which the first with a value counts as the file's column of that name; none where there is none."""
+        index = self.named.get(normal(name))
+        if index is None:
+            return ()
+        column = next((column for column, first in self.cells.items() if first == index), "")
+        return (index, *self.spare.get(column, ()))
 
     def title(self, column: str) -> str:
         """Our column's name, with the file's own beside it where it differs."""
@@ -55,11 +61,9 @@ def lay_out(header: tuple[str, ...], reading: Reading, contract: Contract, route
     Raises:
         FileUnreadable: a column is unknown, twice there, or a required one is missing.
     """
-    accepted: dict[str, list[str]] = {}
-    for alias, column in _accepted(reading, contract):
-        accepted.setdefault(alias, []).append(column)
+    accepted = dict(_accepted(reading, contract))
     others = {normal(name) for name in (*_other_columns(reading), *route.fields)}
-    cells: dict[str, int] = {}
+    known = {alias for aliases in accepted.values() for alias in aliases} | others
     named: dict[str, int] = {}
     for index, name in enumerate(header):
         key = normal(name)
@@ -71,29 +75,37 @@ def lay_out(header: tuple[str, ...], reading: Reading, contract: Contract, route
                 value=name,
             )
         named[key] = index
-        if key not in accepted and key not in others:
-            raise FileUnreadable("unknown_column", _unknown(name, index, accepted, others), column=name, value=name)
-        for column in dict.fromkeys(accepted.get(key, ())):
-            if column in cells:
-                other = header[cells[column]]
-                raise FileUnreadable(
-                    "duplicate_column",
-                    f'columns "{other}" and "{name}" both mean {column}; list one of them under `ignore_columns`',
-                    column=column,
-                    value=name,
-                )
-            cells[column] = index
+        if key not in known and "*" not in others:
+            raise FileUnreadable("unknown_column", _unknown(name, index, known), column=name, value=name)
+    found = {column: tuple(named[alias] for alias in aliases if alias in named) for column, aliases in accepted.items()}
+    found = {column: places for column, places in found.items() if places}
+    for column, places in found.items():
+        if len(places) > 1 and not reading.first_filled_counts:
+            raise FileUnreadable(
+                "duplicate_column",
+                f'columns "{header[places[0]]}" and "{header[places[1]]}" both mean {column}; '
+                "list one of them under `ignore_columns`",
+                column=column,
+                value=header[places[1]],
+            )
+    cells = {column: places[0] for column, places in found.items()}
     _refuse_missing(header, cells, named, reading, contract, route)
-    return Layout(header=header, cells=cells, named=named, total_at=total_column(header, reading))
+    return Layout(
+        header=header,
+        cells=cells,
+        named=named,
+        total_at=total_column(header, reading),
+        spare={column: places[1:] for column, places in found.items()},
+    )
 
 
-def _accepted(reading: Reading, contract: Contract) -> Iterator[tuple[str, str]]:
+def _accepted(reading: Reading, contract: Contract) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Our columns with the headers under which they may stand, the first of several first."""
     for column in contract.names:
-        if reading.contract_names:
-            yield normal(column), column
-    for column, aliases in reading.columns.items():
-        for alias in aliases[:1] if reading.alternatives else aliases:
-            yield normal(alias), column
+        own = (column,) if reading.contract_names else ()
+        names = tuple(dict.fromkeys(normal(name) for name in (*own, *reading.columns.get(column, ()))))
+        if names:
+            yield column, names
 
 
 def _other_columns(reading: Reading) -> Iterator[str]:
@@ -102,14 +114,12 @@ def _other_columns(reading: Reading) -> Iterator[str]:
     yield from (derive.column for derive in reading.derive.values())
     if reading.sender.column:
         yield reading.sender.column
-    for alternatives in reading.alternatives.values():
-        yield from alternatives
 
 
-def _unknown(name: str, index: int, accepted: Iterable[str], others: set[str]) -> str:
+def _unknown(name: str, index: int, known: Iterable[str]) -> str:
     if not name:
         return f"column {index + 1} has no name in the header; have it named, or removed"
-    near = difflib.get_close_matches(normal(name), [*accepted, *others], 1)
+    near = difflib.get_close_matches(normal(name), list(known), 1)
     hint = f" (near: {near[0]})" if near else ""
     return f'column "{name}" is not known to the profile{hint}; add it to `columns` or to `ignore_columns`'
 

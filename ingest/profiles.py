@@ -226,6 +226,7 @@ class Reading(Settings):
     sender: Sender = Sender()
     where: dict[str, Texts] = {}
     leave_out: dict[str, Texts] = {}
+    negative: dict[str, Texts] = {}
     mode: Literal["append", "replace", "full"] = "append"
     cut_off: CutOff = CutOff()
     cadence: Cadence = Cadence()
@@ -262,16 +263,14 @@ class Reading(Settings):
     def named_fields(self) -> frozenset[str]:
         """Names of the file's columns or fields that the settings name, as they are written there."""
         named = {alias for aliases in self.columns.values() for alias in aliases}
-        named |= {*self.ignore_columns, *self.where, *self.leave_out}
+        named |= {*self.ignore_columns, *self.where, *self.leave_out, *self.negative} - {"*"}
         named |= {split.column for split in self.split} | {derive.column for derive in self.derive.values()}
         return frozenset(named | ({self.sender.column} if self.sender.column else set()))
 
     @property
-    def alternatives(self) -> dict[str, tuple[str, ...]]:
-        """Fields of a structured format of which the first that a record has counts, by the name under which it is handed over."""
-        if self.format not in readers.STRUCTURED:
-            return {}
-        return {fields[0]: fields for fields in self.columns.values() if fields}
+    def first_filled_counts(self) -> bool:
+        """True where several columns of the file may mean one of ours, and the first that has a value counts."""
+        return self.format in readers.STRUCTURED or "*" in self.ignore_columns
 
     @field_validator("format")
     @classmethod

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from ingest import archives
 from ingest.errors import FileUnreadable
 from ingest.limits import DEFAULT, Limits, refuse_long_line, short_lines
-from ingest.readers import delimited, excel, idoc
+from ingest.readers import delimited, excel, idoc, sap_table
 from ingest.readers.framed import Broken, Entry, Framed, column_names, from_entries
 
 if TYPE_CHECKING:
@@ -50,8 +50,9 @@ def _xlsx(data: bytes, reading: Reading, limits: Limits) -> Framed:
 TABLES: dict[str, Table] = {
     "csv": _csv,
     "xlsx": _xlsx,
+    "sap_table": sap_table.frame,
 }
-LINES = frozenset({"csv", "fixed_width", "jsonl"})
+LINES = frozenset({"csv", "fixed_width", "jsonl", "sap_table"})
 """Tables in which a record is a line."""
 STRUCTURED: dict[str, StructuredReader] = {
     "sap_idoc_xml": idoc,
@@ -81,4 +82,4 @@ def read(
     reader = STRUCTURED[reading.format]
     wanted = reading.named_fields if wanted is None else wanted
     fields = sorted(name for name in wanted if name in reader.FIELDS)
-    return from_entries(fields, reader.entries(data, reading, limits), reading.alternatives)
+    return from_entries(fields, reader.entries(data, reading, limits))

@@ -99,22 +99,15 @@ class Framed:
         return self.first_line + index if self.lines is None else self.lines[index]
 
 
-def from_entries(
-    fields: Sequence[str], entries: Iterable[Entry], alternatives: Mapping[str, Sequence[str]] | None = None
-) -> Framed:
-    """Gather the entries of a structured format into a table of the given fields.
-
-    Args:
-        alternatives: fields of which the first that a record has counts, by the name under which it is handed over.
-    """
-    choices = [tuple((alternatives or {}).get(name, (name,))) for name in fields]
+def from_entries(fields: Sequence[str], entries: Iterable[Entry]) -> Framed:
+    """Gather the entries of a structured format into a table of the given fields."""
     rows: list[list[str | None]] = []
     lines: list[int] = []
     texts: list[str] = []
     broken: dict[int, Broken] = {}
     left_out: dict[int, str] = {}
     for index, entry in enumerate(entries):
-        rows.append([_first(entry.values, names) for names in choices])
+        rows.append([entry.values.get(name) for name in fields])
         lines.append(entry.line)
         texts.append(entry.raw)
         if entry.broken is not None:
@@ -133,10 +126,6 @@ def from_entries(
         texts=texts,
         left_out=left_out,
     )
-
-
-def _first(values: Mapping[str, str | None], names: Sequence[str]) -> str | None:
-    return next((value for name in names if (value := values.get(name))), None)
 
 
 def no_header(line: int) -> FileUnreadable:

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 FORMATS = Path(__file__).parents[2] / "fixtures" / "formats"
-PROFILES = ("sap_delvry07", "sap_invoic02", "sap_proact01")
+PROFILES = ("sap_delvry07", "sap_invoic02", "sap_proact01", "sap_likp_lips", "sap_vbrk_vbrp", "oracle_ebs")
 CASES = [
     pytest.param(profile, name, expected, id=f"{profile}/{name}")
     for profile in PROFILES

@@ -88,3 +88,73 @@ def test_records_may_be_left_out_for_an_empty_cell(landing):
 
     assert (report.loaded, report.left_out) == (1, 3)
     assert landing.commits()[0]["files"][0]["left_out_reasons"] == {"kind is empty": 2, "kind 0": 1}
+
+
+def test_a_star_ignores_every_other_column_and_the_first_filled_of_several_counts(landing):
+    settings = """
+    ignore_columns: ["*"]
+    nulls: ["00000000"]
+    columns: {business_date: [issued, planned]}
+"""
+    take_in(
+        landing,
+        settings,
+        "2026-03-02,2026-03-01,1,1,O1,A,2,EA,20,x",
+        ",2026-03-01,1,2,O1,A,2,EA,20,x",
+        "00000000,2026-03-03,1,3,O1,A,2,EA,20,x",
+        header="issued,planned,document_no,line_no,sender_outlet_code,sender_sku_code,qty,unit,value_net,remark",
+    )
+
+    assert [str(day) for day in landing.rows()["business_date"]] == ["2026-03-02", "2026-03-01", "2026-03-03"]
+
+
+def test_without_a_star_two_columns_of_one_meaning_reject_the_file(landing):
+    take_in(
+        landing,
+        "    columns: {business_date: [issued, planned]}\n    ignore_columns: [kind]\n",
+        "F2,1,1,2026-03-02,O1,A,2,EA,20,2026-03-01",
+        header=f"{HEADER},planned".replace("business_date", "issued"),
+    )
+
+    assert landing.rejects()["rule"].to_list() == ["duplicate_column"]
+
+
+def test_a_marked_record_counts_negative_however_its_sign_was_written(landing):
+    settings = """
+    negative: {kind: [R], absent: [X]}
+    sign: as_sent
+    derive_returns: true
+    negatives: [leading, trailing]
+"""
+    take_in(
+        landing,
+        settings,
+        "R,1,1,2026-03-01,O1,A,2,EA,20",
+        "R,1,2,2026-03-01,O1,A,2-,EA,20-",
+        "F,1,3,2026-03-01,O1,A,5,EA,50",
+    )
+
+    assert landing.rows().select("document_type", "qty", "value_net").cast(
+        {"qty": float, "value_net": float}
+    ).rows() == [
+        ("CREDIT_NOTE", -2.0, -20.0),
+        ("CREDIT_NOTE", -2.0, -20.0),
+        ("INVOICE", 5.0, 50.0),
+    ]
+
+
+def test_the_quantity_of_free_goods_is_free(landing):
+    landing.config(
+        "profiles/own.yaml",
+        "format: csv\ncontract_names: true\nfeeds: {erp_dispatch_line: {files: ['*.csv']}}\n",
+    )
+    landing.put(
+        "own/ERP/a.csv",
+        "document_no,line_no,business_date,distributor_code,sender_sku_code,qty,free_qty,free_goods,unit\n"
+        "1,1,2026-03-01,D1,A,10,1,N,EA\n1,2,2026-03-01,D1,A,4,,Y,EA\n1,3,2026-03-01,D1,A,4,1,Y,EA\n",
+    )
+
+    landing.run()
+
+    lines = landing.rows("erp_dispatch_line").select("qty", "free_qty").rows()
+    assert [(int(qty), int(free)) for qty, free in lines] == [(10, 1), (0, 4), (0, 5)]
