@@ -176,7 +176,7 @@ def _spelled(column: Column, text: pl.Expr, reading: Reading, contract: Contract
         value.upper(): value for rule in contract.rules if rule.column == column.name for value in rule.valid_values
     }
     spellings |= {spelling.upper(): value for spelling, value in reading.values.get(column.name, {}).items()}
-    if column.name == "unit":
+    if column.name in ("unit", "base_unit"):
         spellings |= {spelling.upper(): unit for unit, known in reading.units.items() for spelling in known}
     if not spellings:
         return text
