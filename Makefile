@@ -15,7 +15,7 @@ export GX_ANALYTICS_ENABLED := false
 export SCARF_ANALYTICS := false
 export AIRFLOW__USAGE_DATA_COLLECTION__ENABLED := False
 
-.PHONY: help demo test test-long lint fix bench bench-ingest airflow lock clean
+.PHONY: help demo test test-long lint fix contracts docs bench bench-ingest airflow lock clean
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -43,6 +43,12 @@ fix: $(VENV)/.lint ## let ruff and sqlfluff mend what they can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 	@$(BIN)/sqlfluff fix --processes 2 dbt_project/models dbt_project/tests
+
+contracts: $(VENV)/.run ## lint contracts and profiles; report what has changed against main, and breaking changes
+	@$(BIN)/sellthrough contracts $(ARGS)
+
+docs: $(VENV)/.run ## write the reference of the feeds from contracts and profiles
+	@$(BIN)/sellthrough contracts --docs docs/reference/feeds.md
 
 bench: $(VENV)/.run ## what the stages cost on the demo's network
 	@$(BIN)/python benchmarks/stages.py $(ARGS)

@@ -1,11 +1,16 @@
-"""Landing to bronze: read, normalise, validate, commit."""
+"""Sources to landing, landing to bronze: fetch; read, normalise, validate, commit."""
 
 from ingest.bronze import Snapshot, write_snapshot
+from ingest.connectors.connection import Connection, ConnectionUnusable, from_environment
 from ingest.errors import IngestError, ProfileInvalid, UnknownFeed, UnknownProfile
+from ingest.fetching import FetchReport, fetch, sourced, waiting
 from ingest.job import CheckReport, IngestReport, LandedFile, check, landed, replay, run
 
 __all__ = [
     "CheckReport",
+    "Connection",
+    "ConnectionUnusable",
+    "FetchReport",
     "IngestError",
     "IngestReport",
     "LandedFile",
@@ -14,8 +19,12 @@ __all__ = [
     "UnknownFeed",
     "UnknownProfile",
     "check",
+    "fetch",
+    "from_environment",
     "landed",
     "replay",
     "run",
+    "sourced",
+    "waiting",
     "write_snapshot",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
@@ -13,10 +14,11 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
+from ingest import spreadsheet
 from ingest.contracts import ENVELOPE, REJECTS, Contract, Rule
 from ingest.enrichment import Geography
 from ingest.errors import FileUnreadable, printable
-from ingest.layout import Layout, lay_out
+from ingest.layout import FileWarning, Layout, later, lay_out, vanished
 from ingest.limits import DEFAULT, Limits
 from ingest.normalise import cell, natural_key, normalise
 from ingest.profiles import SOLE, Period, Reading, Route
@@ -36,6 +38,7 @@ class Source:
         name: path below landing/.
         sender: the sender as far as it is known without opening the file.
         data: reads the bytes.
+        earlier: the sets of our columns that the sender's files of the feed have had, the last one last; None where it is not to be compared.
     """
 
     name: str
@@ -45,6 +48,7 @@ class Source:
     arrived_at: datetime
     profile_digest: str
     data: Callable[[], bytes]
+    earlier: tuple[frozenset[str], ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,8 @@ class FileResult:
         date_from, date_to: business dates that the file covers: by its name, else those of its rows.
         rows_to: latest business date of a loaded row.
         content: digest of what was read, equal when a second reading gives the same.
+        warnings: what is odd about the file, though it was loaded.
+        columns: columns of ours that the file has.
     """
 
     source: Source
@@ -72,6 +78,8 @@ class FileResult:
     content: str = ""
     senders: tuple[str, ...] = ()
     left_out_reasons: Mapping[str, int] = field(default_factory=dict)
+    warnings: tuple[FileWarning, ...] = ()
+    columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -85,19 +93,24 @@ class Batch:
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """Messages of rejected records and files, the first few of each file."""
-        return _problems(self.rejects)
+        """Messages about files that were loaded all the same, and of rejected records and files, the first few of each file."""
+        return (*self.warned, *_problems(self.rejects))
+
+    @property
+    def warned(self) -> tuple[str, ...]:
+        """Messages about files that were loaded all the same."""
+        return tuple(f"{file.source.name}: {warning.message}" for file in self.files for warning in file.warnings)
 
     @property
     def rules(self) -> dict[str, int]:
-        """Records per broken rule, warnings included."""
+        """Records per broken rule, warnings included; for a warning about a file, how often it was given."""
         counts = self.rejects.group_by("rule").agg(pl.struct("_file", "_record").n_unique()).sort("rule")
         rules = dict(counts.iter_rows())
         for rule in self.warnings:
             hits = int((self.rows["_flags"] // (1 << (rule.bit or 0)) % 2).sum())
             if hits:
                 rules[rule.name] = hits
-        return rules
+        return dict(Counter(rules) + Counter(warning.rule for file in self.files for warning in file.warnings))
 
     def without(self, names: set[str]) -> Batch:
         """The batch without some of its files."""
@@ -119,6 +132,7 @@ class _Opened:
     source: Source
     framed: Framed
     layout: Layout
+    warnings: tuple[FileWarning, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -156,18 +170,21 @@ def read_batch(
     opened: list[_Opened] = []
     refused: dict[str, FileUnreadable] = {}
     layouts: dict[tuple[str, ...], Layout] = {}
+    seen: dict[str, tuple[frozenset[str], ...]] = {}
     for source in sources:
-        outcome = _open(source, reading, contract, layouts, route, limits)
+        earlier = () if source.earlier is None else seen.get(source.sender, source.earlier)
+        outcome = _open(source, earlier, reading, contract, layouts, route, limits)
         if isinstance(outcome, FileUnreadable):
             refused[source.name] = outcome
         else:
             opened.append(outcome)
+            seen[source.sender] = later(earlier, outcome.layout.cells)
     groups: dict[tuple[str, ...], list[_Opened]] = {}
     for item in opened:
         groups.setdefault(item.framed.header, []).append(item)
     parts = [_judge(group, reading, contract, geographies or {}, route) for group in groups.values()]
     refused |= _without_records(opened, parts, reading)
-    return _gather(sources, parts, refused, reading, contract)
+    return _gather(sources, parts, refused, {item.source.name: item for item in opened}, reading, contract)
 
 
 def covered_dates(source: Source, period: Period) -> tuple[date | None, date | None]:
@@ -191,6 +208,7 @@ def covered_dates(source: Source, period: Period) -> tuple[date | None, date | N
 
 def _open(
     source: Source,
+    earlier: Sequence[frozenset[str]],
     reading: Reading,
     contract: Contract,
     layouts: dict[tuple[str, ...], Layout],
@@ -201,13 +219,32 @@ def _open(
         framed = read(source.data(), source.name, reading, limits, route.fields | reading.named_fields)
     except FileUnreadable as refusal:
         return refusal
-    layout = layouts.get(framed.header)
-    if layout is None:
-        try:
+    try:
+        _refuse_nameless(framed)
+        layout = layouts.get(framed.header)
+        if layout is None:
             layout = layouts[framed.header] = lay_out(framed.header, reading, contract, route)
-        except FileUnreadable as refusal:
-            return _counted(refusal, framed, reading)
-    return _Opened(source, framed, layout)
+        warnings = (*layout.warnings, *vanished(layout, reading, contract, earlier))
+    except FileUnreadable as refusal:
+        return _counted(refusal, framed, reading)
+    return _Opened(source, framed, layout, warnings)
+
+
+def _refuse_nameless(framed: Framed) -> None:
+    """A column without a name may stand there empty, as a delimiter at the end of each line makes it; values need a name."""
+    nameless = [index for index, name in enumerate(framed.header) if not name.strip()]
+    if not nameless:
+        return
+    raw = _raw_frame([framed]).filter(~pl.col("_broken"))
+    for index in nameless:
+        values = raw[f"c{index}"].str.strip_chars().drop_nulls()
+        if (values != "").any():
+            raise FileUnreadable(
+                "unknown_column",
+                f"column {index + 1} has no name in the header and values below it; have it named, or removed",
+                column="",
+                value="",
+            )
 
 
 def _without_records(opened: Sequence[_Opened], parts: Sequence[_Part], reading: Reading) -> dict[str, FileUnreadable]:
@@ -231,7 +268,7 @@ def _counted(refusal: FileUnreadable, framed: Framed, reading: Reading) -> FileU
     """Count the records that go with a rejected file, so that they are accounted for."""
     raw = _raw_frame([framed])
     total_at = 0 if reading.totals and framed.header else None
-    marked = raw.select(_skips(len(framed.header), total_at, reading))
+    marked = raw.select(_skips(framed.header, total_at, reading))
     refusal.blank = int(marked["_blank"].sum())
     refusal.total_lines = int(marked["_total"].sum())
     refusal.records = framed.entries - refusal.blank - refusal.total_lines
@@ -270,11 +307,14 @@ def _positioned(cells: pl.DataFrame, items: Sequence[tuple[int, Framed]]) -> pl.
         raise AssertionError(f"framed {total} entries, parsed {cells.height}")
     entries = np.concatenate([np.arange(count) for count in counts]) if counts else np.array([], dtype=np.int64)
     broken = np.zeros(total, dtype=bool)
+    totals = np.zeros(total, dtype=bool)
     left_out: list[str | None] = [None] * total if any(item.left_out for _, item in items) else []
     start = 0
     for (_, item), count in zip(items, counts, strict=True):
         for entry in item.broken:
             broken[start + entry] = True
+        for entry in item.totals:
+            totals[start + entry] = True
         for entry, reason in item.left_out.items():
             left_out[start + entry] = reason
         start += count
@@ -282,19 +322,43 @@ def _positioned(cells: pl.DataFrame, items: Sequence[tuple[int, Framed]]) -> pl.
         pl.Series("_f", np.repeat([index for index, _ in items], counts) if counts else [], dtype=pl.UInt32),
         pl.Series("_entry", entries, dtype=pl.Int64),
         pl.Series("_broken", broken, dtype=pl.Boolean),
+        pl.Series("_declared_total", totals, dtype=pl.Boolean),
         pl.Series("_left_out", left_out, dtype=pl.String) if left_out else pl.lit(None, pl.String).alias("_left_out"),
     )
 
 
-def _skips(width: int, total_at: int | None, reading: Reading) -> list[pl.Expr]:
-    cells = [pl.col(name) for name in column_names(width)]
+def _skips(header: Sequence[str], total_at: int | None, reading: Reading) -> list[pl.Expr]:
+    cells = [pl.col(name) for name in column_names(len(header))]
     filled = pl.any_horizontal(cell.str.contains(r"\S") for cell in cells) if cells else pl.lit(False)
-    blank = ~(filled.fill_null(False) | pl.col("_broken"))
-    total = pl.lit(False)
+    total = pl.col("_declared_total")
     if total_at is not None and reading.totals is not None:
-        marked = cells[total_at].str.strip_chars().is_in(list(reading.totals.values)).fill_null(False)
-        total = marked & ~pl.col("_broken")
-    return [blank.alias("_blank"), total.alias("_total")]
+        total |= cells[total_at].str.strip_chars().str.contains(f"^(?s:{reading.totals.marks})$").fill_null(False)
+    if reading.repeated_header:
+        same = [
+            cell.str.strip_chars().str.to_lowercase() == name.lower()
+            for cell, name in zip(cells, header, strict=True)
+            if name
+        ]
+        total |= pl.all_horizontal(same).fill_null(False)
+    total &= ~pl.col("_broken")
+    return [(~(filled.fill_null(False) | pl.col("_broken") | total)).alias("_blank"), total.alias("_total")]
+
+
+def _filled_down(raw: pl.DataFrame, layout: Layout, names: Sequence[str]) -> pl.DataFrame:
+    """Give each cell of a merged block the block's value, which stands in the first of them only.
+
+    A stretch that cannot be read ends a block: it may have begun the next one.
+    """
+    counts = ~(pl.col("_blank") | pl.col("_total") | pl.col("_broken"))
+    cells = [pl.col(f"c{layout.index(name)}") for name in names]
+    block = pl.col("_broken").cast(pl.UInt32).cum_sum().over("_f").alias("_block")
+    own = [pl.when(counts & (cell.str.strip_chars() != "")).then(cell) for cell in cells]
+    filled = [value.forward_fill().over("_f", "_block") for value in own]
+    return (
+        raw.with_columns(block)
+        .with_columns(pl.when(counts).then(value).otherwise(cell) for value, cell in zip(filled, cells, strict=True))
+        .drop("_block")
+    )
 
 
 def _judge(
@@ -308,7 +372,9 @@ def _judge(
     senders = pl.Series("_sender", [item.source.sender for item in group], dtype=pl.String)
     names = pl.Series("_file", [item.source.name for item in group], dtype=pl.String)
     raw = _raw_frame([item.framed for item in group])
-    raw = raw.with_columns(_skips(len(layout.header), layout.total_at, reading))
+    raw = raw.with_columns(_skips(layout.header, layout.total_at, reading))
+    if reading.fill_down:
+        raw = _filled_down(raw, layout, reading.fill_down)
     raw = raw.with_columns(
         pl.lit(senders).gather(pl.col("_f")).alias("_sender"),
         (~(pl.col("_blank") | pl.col("_total"))).cast(pl.Int64).cum_sum().over("_f").alias("_record"),
@@ -329,6 +395,8 @@ def _judge(
         *_unrouted_findings(raw, layout, route),
         *find(raw, is_record, normalised, layout, reading, contract),
     ]
+    if any(spreadsheet.may_be(item.framed) for item in group):
+        findings += spreadsheet.find(raw, is_record, normalised, layout, reading, contract)
     rejected = np.zeros(raw.height, dtype=bool)
     rejected[[finding.row for finding in findings]] = True
     frame = normalised.frame.with_columns(
@@ -468,6 +536,12 @@ def _next_step(rule: str) -> str:
         "columns": "have the sender mend the line, or state the right dialect in the profile",
         "quote": "have the sender mend the quotes, or state the right `quote` in the profile",
         "type": "have the sender mend the value, or state its format in the profile",
+        "mangled_code": "have it sent as text: the column formatted as text before the codes are typed or pasted",
+        "spreadsheet_error": "have the sender mend the formula",
+        "width": "have the sender mend the line, or state the right `fixed_width` in the profile",
+        "record_type": "name its type under `fixed_width` in the profile",
+        "control_count": "have the file sent again whole",
+        "json": "have the sender mend the record and send it again",
         "unrouted": "name it under `where` of the feed that it belongs to, or under `leave_out`",
         "split": "have the sender mend the value, or widen the profile's pattern",
         "xml": "have the sender mend it and send it again; the elements around it are read",
@@ -485,6 +559,7 @@ def _gather(
     sources: Sequence[Source],
     parts: Sequence[_Part],
     refused: Mapping[str, FileUnreadable],
+    opened: Mapping[str, _Opened],
     reading: Reading,
     contract: Contract,
 ) -> Batch:
@@ -507,7 +582,14 @@ def _gather(
     files = tuple(
         _refused(source, refused[source.name], reading, contract, contents)
         if source.name in refused
-        else _result(source, counts.get(source.name, _Counts()), per_file.get(source.name), reading, contract, contents)
+        else _result(
+            opened[source.name],
+            counts.get(source.name, _Counts()),
+            per_file.get(source.name),
+            reading,
+            contract,
+            contents,
+        )
         for source in sources
     )
     return Batch(rows=rows, rejects=rejects, files=files, warnings=contract.warnings)
@@ -542,13 +624,14 @@ def _contents(rows: pl.DataFrame, rejects: pl.DataFrame) -> dict[str, str]:
 
 
 def _result(
-    source: Source,
+    opened: _Opened,
     counts: _Counts,
     loaded: tuple[int, date | None, date | None, list[str]] | None,
     reading: Reading,
     contract: Contract,
     contents: Mapping[str, str],
 ) -> FileResult:
+    source = opened.source
     left_out = sum(counts.left_out.values())
     rows, first, last, senders = loaded or (0, None, None, [source.sender])
     named_from, named_to = covered_dates(source, reading.period) if contract.is_dated else (None, None)
@@ -568,6 +651,8 @@ def _result(
         rows_to=last,
         content=contents.get(source.name, "nil"),
         senders=tuple(sender for sender in senders if sender is not None),
+        warnings=opened.warnings,
+        columns=() if source.earlier is None else tuple(opened.layout.cells),
     )
 
 

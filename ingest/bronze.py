@@ -25,6 +25,7 @@ from obstore.store import LocalStore
 from ingest.batch import Batch, FileResult
 from ingest.contracts import FRAMING_RULES, REJECTS, Contract, load_contracts
 from ingest.errors import CommitLogBroken, IngestError
+from ingest.layout import later
 from ingest.profiles import Cadence, Catalogue, Reading
 
 Identity = tuple[str, ...]
@@ -55,6 +56,7 @@ class CommitLog:
         self._store = LocalStore(self._folder)
         self.commits: list[dict[str, Any]] = []
         self._latest: dict[Identity, dict[str, Any]] = {}
+        self._columns: dict[tuple[str, str, str], tuple[frozenset[str], ...]] = {}
         self.refresh()
         self._refuse_gaps()
 
@@ -72,6 +74,10 @@ class CommitLog:
         """The latest entry of a file, or None where it was never committed."""
         content = (sha256, profile, feed, sender)
         return self._latest.get(content) or self._latest.get((*content, name))
+
+    def columns(self, profile: str, feed: str, sender: str) -> tuple[frozenset[str], ...]:
+        """The different sets of our columns that a sender's files have had, the last one last."""
+        return self._columns.get((profile, feed, sender), ())
 
     def create(self, commit: dict[str, Any]) -> dict[str, Any] | None:
         """Create the next commit exclusively, or return None where somebody else was first."""
@@ -93,6 +99,9 @@ class CommitLog:
             self._latest[(*content, entry["name"])] = entry
             if entry["status"] == "loaded" or content in self._latest:
                 self._latest[content] = entry
+            if entry["status"] != "rejected" and entry.get("columns") and not commit.get("replay"):
+                of = (commit["profile"], commit["feed"], entry["sender"])
+                self._columns[of] = later(self._columns.get(of, ()), entry["columns"])
 
     def _refuse_gaps(self) -> None:
         numbers = sorted(int(path.stem) for path in self._folder.iterdir() if _COMMIT_NAME.fullmatch(path.name))
@@ -358,6 +367,8 @@ def _file_entry(file: FileResult) -> dict[str, Any]:
         "names_day": file.names_day,
         "rows_to": file.rows_to.isoformat() if file.rows_to else None,
         "content": file.content,
+        "columns": sorted(file.columns),
+        "warnings": [{"rule": item.rule, "column": item.column, "message": item.message} for item in file.warnings],
         "profile_digest": file.source.profile_digest,
     }
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from ingest import bronze, enrichment, readers
 from ingest.batch import Batch, Source, read_batch
 from ingest.connectors import folder
 from ingest.connectors.folder import LandingFile
+from ingest.connectors.sources import Ready
 from ingest.contracts import FEED_ORDER, Contract, load_contracts
 from ingest.enrichment import Geography
 from ingest.errors import FileUnreadable, IngestError, ProfileInvalid, UnknownFeed, UnknownProfile, printable
@@ -54,6 +56,7 @@ class IngestReport:
         commits: sequence numbers that this run created.
         problems: messages, each with file, place and next step.
         rules: records per broken rule, warnings included.
+        waiting: files that are not yet whole, by the profile's `ready`; they are taken in a later run.
     """
 
     files: int = 0
@@ -69,6 +72,7 @@ class IngestReport:
     commits: tuple[int, ...] = ()
     problems: tuple[str, ...] = ()
     rules: Mapping[str, int] = field(default_factory=dict)
+    waiting: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -93,6 +97,7 @@ class CheckReport:
     rows: pa.Table
     rejects: pa.Table
     left_out_reasons: Mapping[str, int] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
     others: tuple[CheckReport, ...] = ()
 
     @property
@@ -160,6 +165,15 @@ def landed(home: Path, limits: Limits = DEFAULT) -> list[LandedFile]:
             if job.log.latest(sha256, group.profile.id, group.contract.feed, sender, item.name) is None:
                 waiting.append(LandedFile(group.profile.id, group.contract.feed, sender, item.name))
     return waiting
+
+
+def waiting(home: Path) -> list[str]:
+    """Files in landing/ that are not yet whole, by the `ready` of their profile."""
+    if not Catalogue(home, {}).mentioning("ready"):
+        return []
+    job = _Job(home, _Filter(), None, ())
+    job.groups()
+    return job.waiting
 
 
 def check(
@@ -233,7 +247,8 @@ def _check_feed(job: _Job, place: LandingFile, settings: Profile, feed_id: str, 
         if place.sender or group.reading.sender.source == "constant"
         else place.path.resolve().parent.name
     )
-    batch = job.read(group, [_source(place, code, group.reading, "", job.limits)])
+    known = job.log.columns(settings.id, feed_id, code)
+    batch = job.read(group, [_source(place, code, group.reading, "", job.limits, known)])
     result = batch.files[0]
     rows = batch.rows.select([*group.contract.names, "_record"])
     rejects = batch.rejects.select("_record", "_line", "rule", "column", "value", "raw", "message")
@@ -251,6 +266,7 @@ def _check_feed(job: _Job, place: LandingFile, settings: Profile, feed_id: str, 
         rows=rows.to_arrow(),
         rejects=rejects.to_arrow(),
         left_out_reasons=result.left_out_reasons,
+        warnings=batch.warned,
     )
 
 
@@ -281,6 +297,20 @@ class _Group:
     items: list[LandingFile | _SeedFile]
 
 
+def _by_mode(group: _Group) -> Iterator[_Group]:
+    """The group in stretches of files that add in the same way to what is there, their order kept."""
+    own = group.reading.mode
+
+    def mode(item: LandingFile | _SeedFile) -> str:
+        if isinstance(item, _SeedFile):
+            return own
+        return group.profile.mode_of(group.contract.feed, item.name.rpartition("/")[2])
+
+    for stretch, items in groupby(group.items, mode):
+        reading = group.reading if stretch == own else group.reading.model_copy(update={"mode": stretch})
+        yield replace(group, reading=reading, items=list(items))
+
+
 class _Job:
     """One run over one home."""
 
@@ -302,6 +332,8 @@ class _Job:
         self._problems: list[str] = []
         self._entries: list[dict[str, Any]] = []
         self._commits: list[int] = []
+        self._ready: dict[str, Ready | None] = {}
+        self.waiting: list[str] = []
         self._rules: Counter[str] = Counter()
         self._already = 0
         self._done = 0
@@ -330,6 +362,7 @@ class _Job:
             commits=tuple(self._commits),
             problems=tuple(self._problems),
             rules=dict(self._rules),
+            waiting=tuple(self.waiting),
         )
 
     def groups(self) -> list[_Group]:
@@ -337,7 +370,7 @@ class _Job:
         found: dict[tuple[str, str], _Group] = {}
         broken: set[str] = set()
         seeded: set[str] = set()
-        for file in folder.scan(self.home, self.limits):
+        for file in folder.scan(self.home, self.limits, self._is_held):
             if self.chosen.profile not in (None, file.profile) or file.profile in broken:
                 continue
             try:
@@ -376,11 +409,25 @@ class _Job:
                 if self.chosen.sender in (None, self.sender_of(file, group)):
                     group.items.append(file)
         order = {feed: index for index, feed in enumerate(FEED_ORDER)}
-        groups = [group for group in found.values() if group.items]
+        groups = [part for group in found.values() for part in _by_mode(group)]
         return sorted(
             groups,
             key=lambda group: (order.get(group.contract.feed, len(order)), group.contract.feed, group.profile.id),
         )
+
+    def _is_held(self, file: LandingFile) -> bool:
+        """Whether a file is not to be read: it marks others as whole, or is not yet whole itself."""
+        if file.profile not in self._ready:
+            try:
+                self._ready[file.profile] = self.catalogue.profile(file.profile).ready
+            except IngestError:
+                self._ready[file.profile] = None
+        ready = self._ready[file.profile]
+        if ready is None or (not ready.is_marker(file.path.name) and folder.is_whole(file, ready)):
+            return False
+        if not ready.is_marker(file.path.name):
+            self.waiting.append(file.name)
+        return True
 
     def sender_of(self, item: LandingFile | _SeedFile, group: _Group) -> str:
         """The sender as far as it is known without opening the file."""
@@ -468,7 +515,8 @@ class _Job:
                 digests[sender] = self._digest(group, sender, geographies)
             self._tick(group)
             try:
-                source = _source(item, sender, group.reading, digests[sender], self.limits)
+                known = None if replaying else self.log.columns(group.profile.id, group.contract.feed, sender)
+                source = _source(item, sender, group.reading, digests[sender], self.limits, known)
             except OSError as error:
                 self._problems.append(
                     f"{item.name}: cannot be opened ({error.strerror}); it is tried again in the next run"
@@ -548,7 +596,12 @@ class _Job:
 
 
 def _source(
-    item: LandingFile | _SeedFile, sender: str, reading: Reading, digest: str, limits: Limits = DEFAULT
+    item: LandingFile | _SeedFile,
+    sender: str,
+    reading: Reading,
+    digest: str,
+    limits: Limits = DEFAULT,
+    earlier: tuple[frozenset[str], ...] | None = None,
 ) -> Source:
     sha256, size, data = _taken(item, reading, limits)
     return Source(
@@ -559,6 +612,7 @@ def _source(
         arrived_at=item.arrived_at if isinstance(item, LandingFile) else datetime.now(UTC),
         profile_digest=digest,
         data=data,
+        earlier=earlier if isinstance(item, LandingFile) else None,
     )
 
 

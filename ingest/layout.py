@@ -4,13 +4,32 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ingest.contracts import Contract
-from ingest.errors import FileUnreadable
+from ingest.errors import FileUnreadable, printable
 from ingest.profiles import SOLE, Reading, Route
 from ingest.readers.delimited import total_column
+
+_NEAR, _VERY_NEAR = 0.5, 0.65
+"""From which likeness on (difflib) a name may be another spelling of one, and from which on it is taken to be."""
+_WRITTEN_OUT = 20
+"""Unknown columns of a file that are spoken of one by one."""
+
+
+@dataclass(frozen=True)
+class FileWarning:
+    """What is odd about a file that is loaded all the same.
+
+    Attributes:
+        column: the column concerned, as the file names it, or ours where the file has none.
+        message: the rest of a sentence that begins with the file's name.
+    """
+
+    rule: str
+    column: str
+    message: str
 
 
 @dataclass(frozen=True)
@@ -22,12 +41,14 @@ class Layout:
         spare: our column -> indices of the columns that count where the first is empty.
         named: every named column of the file -> index, for splits, derived columns and the sender.
         total_at: index of the column that marks a declared total row.
+        warnings: one per column that the profile does not know.
     """
 
     header: tuple[str, ...]
     cells: dict[str, int]
     named: dict[str, int]
     total_at: int | None
+    warnings: tuple[FileWarning, ...] = ()
     spare: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
     def index(self, name: str) -> int:
@@ -58,15 +79,20 @@ def normal(name: str) -> str:
 def lay_out(header: tuple[str, ...], reading: Reading, contract: Contract, route: Route = SOLE) -> Layout:
     """Match a header with the profile's columns.
 
+    A column that the profile does not know is a warning, so that a sender who adds one loses no file.
+
     Raises:
-        FileUnreadable: a column is unknown, twice there, or a required one is missing.
+        FileUnreadable: a column is twice there, a required one is missing, or one of the natural key goes by another name.
     """
     accepted = dict(_accepted(reading, contract))
     others = {normal(name) for name in (*_other_columns(reading), *route.fields)}
     known = {alias for aliases in accepted.values() for alias in aliases} | others
     named: dict[str, int] = {}
+    unknown: list[str] = []
     for index, name in enumerate(header):
         key = normal(name)
+        if not key:
+            continue
         if key in named:
             raise FileUnreadable(
                 "duplicate_column",
@@ -75,8 +101,8 @@ def lay_out(header: tuple[str, ...], reading: Reading, contract: Contract, route
                 value=name,
             )
         named[key] = index
-        if key not in known and "*" not in others:
-            raise FileUnreadable("unknown_column", _unknown(name, index, known), column=name, value=name)
+        if key not in known:
+            unknown.append(name)
     found = {column: tuple(named[alias] for alias in aliases if alias in named) for column, aliases in accepted.items()}
     found = {column: places for column, places in found.items() if places}
     for column, places in found.items():
@@ -89,14 +115,77 @@ def lay_out(header: tuple[str, ...], reading: Reading, contract: Contract, route
                 value=header[places[1]],
             )
     cells = {column: places[0] for column, places in found.items()}
-    _refuse_missing(header, cells, named, reading, contract, route)
+    unknown = [] if "*" in others else unknown
+    _refuse_missing(header, cells, named, unknown, reading, contract, route)
     return Layout(
         header=header,
         cells=cells,
         named=named,
         total_at=total_column(header, reading),
         spare={column: places[1:] for column, places in found.items()},
+        warnings=tuple(_unknown(unknown, known)),
     )
+
+
+def vanished(
+    layout: Layout, reading: Reading, contract: Contract, earlier: Sequence[frozenset[str]]
+) -> tuple[FileWarning, ...]:
+    """Columns of ours that the sender's last file had and this one lacks, unless the sender has sent files like this one before.
+
+    Args:
+        earlier: see `later`.
+
+    Raises:
+        FileUnreadable: one of them is of the natural key, so that the same lines would count as others.
+    """
+    if not earlier or layout.cells.keys() in earlier:
+        return ()
+    gone = [
+        column
+        for column in contract.names
+        if column in earlier[-1] and column not in layout.cells and not _is_made(column, reading)
+    ]
+    ignored = {normal(name) for name in reading.ignore_columns}
+    gone = [column for column in gone if not ignored & {normal(name) for name in _names(column, reading)}]
+    for column in gone:
+        if column in _key(reading, contract):
+            raise FileUnreadable(
+                "missing_column",
+                f"column {column} of the natural key is missing, which the sender's last file had; ask the sender for it, "
+                f"or list {_names(column, reading)[0]} under `ignore_columns` if it is gone for good",
+                column=column,
+            )
+    return tuple(
+        FileWarning(
+            "vanished_column",
+            column,
+            f"column {column} is missing, which the sender's last file had; ask the sender whether it is gone for good",
+        )
+        for column in gone
+    )
+
+
+def later(earlier: Sequence[frozenset[str]], columns: Iterable[str]) -> tuple[frozenset[str], ...]:
+    """The different sets of columns that a sender's files have had, with that of a further file, which is the last one now."""
+    newest = frozenset(columns)
+    return (*(known for known in earlier if known != newest), newest)
+
+
+def _key(reading: Reading, contract: Contract) -> tuple[str, ...]:
+    return reading.key or contract.key
+
+
+def _names(column: str, reading: Reading) -> list[str]:
+    """Names under which a file may have a column of ours, those of the profile first."""
+    own = [column] if reading.contract_names or column not in reading.columns else []
+    return [*reading.columns.get(column, ()), *own]
+
+
+def _is_made(column: str, reading: Reading) -> bool:
+    """True where the profile gives the column a value that is in no column of that name."""
+    groups = {name for split in reading.split for name in re.compile(split.pattern).groupindex}
+    made = {*reading.constants, *reading.defaults, *groups, *reading.derive}
+    return column in made | {enrichment.point_in_polygon.into for enrichment in reading.enrich}
 
 
 def _accepted(reading: Reading, contract: Contract) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -116,37 +205,61 @@ def _other_columns(reading: Reading) -> Iterator[str]:
         yield reading.sender.column
 
 
-def _unknown(name: str, index: int, known: Iterable[str]) -> str:
-    if not name:
-        return f"column {index + 1} has no name in the header; have it named, or removed"
-    near = difflib.get_close_matches(normal(name), list(known), 1)
-    hint = f" (near: {near[0]})" if near else ""
-    return f'column "{name}" is not known to the profile{hint}; add it to `columns` or to `ignore_columns`'
+def _unknown(names: Sequence[str], known: Iterable[str]) -> Iterator[FileWarning]:
+    known = list(known)
+    for name in names[:_WRITTEN_OUT]:
+        near = difflib.get_close_matches(normal(name), known, 1)
+        hint = f" (near: {near[0]})" if near else ""
+        yield FileWarning(
+            "unknown_column",
+            printable(name),
+            f'column "{printable(name)}" is not known to the profile{hint} and was not loaded; add it to `columns` or to '
+            "`ignore_columns`, then `sellthrough replay`",
+        )
+    if len(names) > _WRITTEN_OUT:
+        yield FileWarning(
+            "unknown_column",
+            "",
+            f"{len(names) - _WRITTEN_OUT} more columns are not known to the profile; see the header",
+        )
 
 
 def _refuse_missing(
     header: tuple[str, ...],
     cells: dict[str, int],
     named: dict[str, int],
+    unknown: Sequence[str],
     reading: Reading,
     contract: Contract,
     route: Route,
 ) -> None:
-    groups = {name for split in reading.split for name in re.compile(split.pattern).groupindex}
-    made = set(reading.constants) | set(reading.defaults) | groups | set(reading.derive)
-    made |= {enrichment.point_in_polygon.into for enrichment in reading.enrich}
+    key = _key(reading, contract)
     for column in contract.columns:
-        there = column.name in cells or column.name in made or column.from_sender or column.default is not None
-        if column.required and not there:
+        if column.name in cells or _is_made(column.name, reading) or column.from_sender:
+            continue
+        likeness, renamed = _nearest(column.name, unknown, reading)
+        if column.required and column.default is None:
             names = [*reading.columns.get(column.name, ()), *([column.name] if reading.contract_names else [])]
             raise FileUnreadable(
                 "missing_column",
-                f"required column {column.name} is missing (expected as {' or '.join(names) or 'nothing: the profile names none'}); "
-                f"the header has {', '.join(header)}",
+                f"required column {column.name} is missing (expected as {' or '.join(names) or 'nothing: the profile names none'})"
+                f"{_was_it(renamed, column.name) if likeness >= _NEAR else ''}; the header has {', '.join(header)}",
                 column=column.name,
+            )
+        if column.name in key and likeness >= _VERY_NEAR:
+            raise FileUnreadable(
+                "missing_column",
+                f"column {column.name} of the natural key is missing{_was_it(renamed, column.name)}, or to `ignore_columns` if it is another",
+                column=column.name,
+                value=renamed,
             )
     derived = (derive.column for column, derive in reading.derive.items() if column not in cells)
     taken_apart = (*(split.column for split in reading.split), *derived)
+    for name in reading.fill_down:
+        if normal(name) not in named:
+            raise FileUnreadable(
+                "missing_column", f'column "{name}", which the profile fills down, is missing', column=name
+            )
     choosing = (*(name for where in route.wheres for name in where), *route.leave_out)
     for wanted, purpose in ((taken_apart, "takes apart"), (choosing, "chooses records by")):
         for name in wanted:
@@ -157,3 +270,19 @@ def _refuse_missing(
     if reading.sender.column and normal(reading.sender.column) not in named:
         name = reading.sender.column
         raise FileUnreadable("missing_column", f'column "{name}", which names the sender, is missing', column=name)
+
+
+def _nearest(column: str, unknown: Sequence[str], reading: Reading) -> tuple[float, str]:
+    """The unknown column of the file whose name is most like those of a missing one, and how like it is."""
+    return max(
+        (
+            (difflib.SequenceMatcher(None, normal(name), normal(known)).ratio(), name)
+            for name in unknown[:_WRITTEN_OUT]
+            for known in _names(column, reading)
+        ),
+        default=(0.0, ""),
+    )
+
+
+def _was_it(renamed: str, column: str) -> str:
+    return f'; "{renamed}" may be it: add it to `columns` as {column} in the profile'

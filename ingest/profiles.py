@@ -28,6 +28,7 @@ from pydantic import (
 
 from ingest import overlay, readers
 from ingest.casting import SERIALS, Formats, Grouping, Negative, Numbers, own_value
+from ingest.connectors.sources import SENDER, Ready, Source, SqlSource
 from ingest.contracts import Contract
 from ingest.errors import IngestError, ProfileInvalid, UnknownProfile
 
@@ -65,10 +66,23 @@ class Settings(BaseModel):
 
 
 class Totals(Settings):
-    """A row that the sender declares as a total: its cell in `column` (the first, unless named) is one of `values`."""
+    """A row that the sender declares as a total: its cell in `column` (the first, unless named) is one of `values`, or fits it (`Total*`)."""
 
     values: Texts
     column: str | None = None
+
+    @field_validator("values")
+    @classmethod
+    def _not_everything(cls, values: tuple[str, ...]) -> tuple[str, ...]:
+        for value in values:
+            if not value.strip("*? "):
+                raise ValueError(f"{value!r} would fit every row")
+        return values
+
+    @property
+    def marks(self) -> str:
+        """The regular expression that a mark fits as a whole."""
+        return "|".join(re.escape(value).replace(r"\*", ".*").replace(r"\?", ".") for value in self.values)
 
 
 class Sender(Settings):
@@ -200,6 +214,74 @@ class Seed(Settings):
     geojson: SeedGeoJson | None = None
 
 
+class Place(Settings):
+    """Where a value stands in a line: its first sign, 1-based, and how many signs it has."""
+
+    start: Annotated[int, Field(ge=1)]
+    width: Annotated[int, Field(ge=1)]
+
+    def cut(self, line: str) -> str:
+        """The value in a line."""
+        return line[self.start - 1 : self.start - 1 + self.width]
+
+
+def _place(value: Any) -> Any:
+    """A place may be written `[start, width]`."""
+    return dict(zip(("start", "width"), value, strict=True)) if isinstance(value, list) and len(value) == 2 else value
+
+
+Placed = Annotated[Place, BeforeValidator(_place)]
+
+
+class FixedWidth(Settings):
+    """Where the fields of a fixed-width file stand, and which of its lines are records."""
+
+    fields: dict[str, Placed]
+    length: int | None = Field(default=None, ge=1)
+    trimmed: bool = False
+    type: Placed | None = None
+    records: Texts = ()
+    left_out: Texts = ()
+    header: Texts = ()
+    trailer: Texts = ()
+    count: Placed | None = None
+
+    @field_validator("fields", mode="before")
+    @classmethod
+    def _one_after_the_other(cls, fields: Any) -> Any:
+        """A field of which only the width is told follows the one before it."""
+        if not isinstance(fields, Mapping):
+            return fields
+        placed: dict[str, Any] = {}
+        after = 1
+        for name, value in fields.items():
+            place = {"start": after, "width": value} if isinstance(value, int) else _place(value)
+            placed[name] = place
+            if isinstance(place, Mapping) and all(isinstance(place.get(key), int) for key in ("start", "width")):
+                after = place["start"] + place["width"]
+        return placed
+
+    @model_validator(mode="after")
+    def _complete(self) -> FixedWidth:
+        if not self.places:
+            raise ValueError("`fields` names no field")
+        if self.type is None and (self.records or self.left_out or self.header or self.trailer):
+            raise ValueError("`type` must say where the kind of a line stands")
+        if self.count is not None and not self.trailer:
+            raise ValueError("`count` needs `trailer`, the kind of line in which it stands")
+        return self
+
+    @property
+    def places(self) -> dict[str, Place]:
+        """The fields, without those that only fill the line."""
+        return {name: place for name, place in self.fields.items() if not name.startswith("filler")}
+
+    @property
+    def width(self) -> int:
+        """Signs of a line."""
+        return self.length or max(place.start + place.width - 1 for place in self.fields.values())
+
+
 class Reading(Settings):
     """Everything that decides how one feed's files of a profile are read."""
 
@@ -210,7 +292,12 @@ class Reading(Settings):
     quote: str | None = Field(default='"', min_length=1, max_length=1)
     max_record_lines: int = Field(default=50, ge=1)
     title_rows: int = Field(default=0, ge=0)
+    header: Texts | None = None
+    header_rows: int = Field(default=1, ge=1, le=5)
+    repeated_header: bool = False
+    fill_down: Texts = ()
     sheet: str | None = None
+    fixed_width: FixedWidth | None = None
     totals: Totals | None = None
     decimal: Literal[".", ","] = "."
     thousands: str | None = Field(default=None, min_length=1, max_length=1)
@@ -228,6 +315,7 @@ class Reading(Settings):
     leave_out: dict[str, Texts] = {}
     negative: dict[str, Texts] = {}
     mode: Literal["append", "replace", "full"] = "append"
+    full_files: Texts = ()
     cut_off: CutOff = CutOff()
     cadence: Cadence = Cadence()
     period: Period = Period()
@@ -263,7 +351,7 @@ class Reading(Settings):
     def named_fields(self) -> frozenset[str]:
         """Names of the file's columns or fields that the settings name, as they are written there."""
         named = {alias for aliases in self.columns.values() for alias in aliases}
-        named |= {*self.ignore_columns, *self.where, *self.leave_out, *self.negative} - {"*"}
+        named |= {*self.ignore_columns, *self.where, *self.leave_out, *self.negative, *self.fill_down} - {"*"}
         named |= {split.column for split in self.split} | {derive.column for derive in self.derive.values()}
         return frozenset(named | ({self.sender.column} if self.sender.column else set()))
 
@@ -302,10 +390,22 @@ class Reading(Settings):
             raise ValueError("`thousands` and `decimal` are the same sign")
         if self.delimiter == self.quote:
             raise ValueError("`delimiter` and `quote` are the same sign")
+        if self.header is not None and (self.header_rows > 1 or self.repeated_header):
+            raise ValueError("`header` says that the file has none; leave out `header_rows` and `repeated_header`")
         if self.digit_grouping != "western" and self.thousands is None:
             raise ValueError("`digit_grouping` needs `thousands`, the sign between the groups")
         if {"cr", "dr"} <= set(self.negatives):
             raise ValueError("`negatives`: of cr and dr one is negative, the other is then positive")
+        return self
+
+    @model_validator(mode="after")
+    def _fields_have_places(self) -> Reading:
+        if (self.format == "fixed_width") != (self.fixed_width is not None):
+            raise ValueError("`format: fixed_width` and the setting `fixed_width` go together")
+        if self.fixed_width is not None:
+            unknown = sorted(self.named_fields - set(self.fixed_width.places))
+            if unknown:
+                raise ValueError("fixed_width.fields: " + _unknown_keys(unknown, self.fixed_width.places))
         return self
 
     @model_validator(mode="after")
@@ -350,6 +450,8 @@ class Profile(Settings):
     ignore_files: Texts = ()
     feeds: dict[str, Reading] = {}
     seeds: dict[str, Seed] = {}
+    sources: tuple[Source, ...] = ()
+    ready: Ready | None = None
 
     def feeds_of(self, file_name: str) -> tuple[str, ...]:
         """The feeds that a file serves: the one whose pattern fits its name best, and those that share all its patterns."""
@@ -357,6 +459,14 @@ class Profile(Settings):
         if feed is None:
             return ()
         return tuple(other for other, reading in self.feeds.items() if reading.files == self.feeds[feed].files)
+
+    def mode_of(self, feed: str, file_name: str) -> str:
+        """How a file of the feed adds to what is there: `full` for full compares, else the feed's mode."""
+        extracts = [
+            f"{feed}_*_full*" for source in self.sources if isinstance(source, SqlSource) and source.feed == feed
+        ]
+        is_full = any(_fits(file_name, pattern) for pattern in (*self.feeds[feed].full_files, *extracts))
+        return "full" if is_full else self.feeds[feed].mode
 
     def route(self, feed: str) -> Route:
         """Which records of its files the feed takes."""
@@ -374,7 +484,7 @@ class Profile(Settings):
         best: tuple[int, str] | None = None
         for feed, reading in self.feeds.items():
             for pattern in reading.files:
-                if fnmatch.fnmatchcase(file_name.lower(), pattern.lower()):
+                if _fits(file_name, pattern):
                     weight = len(re.sub(r"\[[^]]*\]|[*?]", "", pattern))
                     if best is None or weight > best[0]:
                         best = (weight, feed)
@@ -382,12 +492,12 @@ class Profile(Settings):
 
     def ignores(self, file_name: str) -> bool:
         """True for a file that lies in the profile's folder but is no feed."""
-        return any(fnmatch.fnmatchcase(file_name.lower(), pattern.lower()) for pattern in self.ignore_files)
+        return any(_fits(file_name, pattern) for pattern in self.ignore_files)
 
     def digest(self, feed: str, sender: str, contract: Contract) -> str:
         """Digest of everything that decides how this sender's files of the feed are read."""
         settings = self.feeds[feed].model_dump(
-            mode="json", by_alias=True, exclude={"overrides", "files", "cut_off", "cadence"}
+            mode="json", by_alias=True, exclude={"overrides", "files", "full_files", "cut_off", "cadence"}
         )
         overrides = [
             override.model_dump(mode="json", by_alias=True)
@@ -413,6 +523,15 @@ class Catalogue:
         """Ids of all profiles."""
         return tuple(sorted(self._layers))
 
+    def mentioning(self, setting: str) -> list[str]:
+        """Ids of the profiles that have a setting at their top, told without validating them."""
+        line = re.compile(rf"^{setting}\s*:", re.MULTILINE)
+        return [
+            profile_id
+            for profile_id in self.profile_ids
+            if any(line.search(path.read_text(encoding="utf-8", errors="replace")) for path in self._layers[profile_id])
+        ]
+
     def profile(self, profile_id: str) -> Profile:
         """The profile of that id.
 
@@ -433,9 +552,7 @@ class Catalogue:
 
 def parse_profile(profile_id: str, document: Mapping[str, Any], contracts: Mapping[str, Contract]) -> Profile:
     """Validate a profile document and complete each feed's settings with those of the profile."""
-    own = {
-        key: value for key, value in document.items() if key in ("id", "description", "owner", "ignore_files", "seeds")
-    }
+    own = {key: value for key, value in document.items() if key in Profile.model_fields and key != "feeds"}
     common = {key: value for key, value in document.items() if key not in own and key != "feeds"}
     own.setdefault("id", profile_id)
     feeds = document.get("feeds") or {}
@@ -456,6 +573,7 @@ def parse_profile(profile_id: str, document: Mapping[str, Any], contracts: Mappi
             raise ProfileInvalid(profile_id, f"feeds.{feed}: no such feed; known are {', '.join(contracts)}")
         _check_reading(profile_id, reading, contracts[feed])
     _check_shared_settings(profile_id, profile, contracts)
+    _check_sources(profile_id, profile)
     for feed, seed in profile.seeds.items():
         if feed not in contracts:
             raise ProfileInvalid(profile_id, f"seeds.{feed}: no such feed; known are {', '.join(contracts)}")
@@ -479,6 +597,13 @@ def _check_reading(profile_id: str, reading: Reading, contract: Contract) -> Non
         _check_columns(profile_id, f"{where}.{setting}", names, contract)
     for override in reading.overrides:
         _check_override(profile_id, f"{where}.overrides", override, contract)
+    personal = {name for column in contract.columns if column.personal for name in reading.columns.get(column.name, ())}
+    chosen_by = sorted(personal & {*reading.where, *reading.leave_out})
+    if chosen_by:
+        raise ProfileInvalid(
+            profile_id,
+            f"{where}: records are not chosen by {', '.join(chosen_by)}, which is personal data and would stand in reports",
+        )
     if reading.mode == "replace" and not contract.is_dated:
         raise ProfileInvalid(profile_id, f"{where}.mode: replace needs a feed with a business date")
     for split in reading.split:
@@ -527,6 +652,53 @@ def _check_shared_settings(profile_id: str, profile: Profile, contracts: Mapping
             unknown = sorted(names - known)
             if unknown:
                 raise ProfileInvalid(profile_id, f"{setting}: " + _unknown_keys(unknown, known))
+
+
+def _check_sources(profile_id: str, profile: Profile) -> None:
+    """What is pulled must be what the feeds read: where it comes from, whose it is, and that a half-written file can be told."""
+    if profile.sources and profile.ready is not None and profile.ready.marker is not None:
+        raise ProfileInvalid(profile_id, "ready.marker: what is fetched brings no marker; state `ready` at each source")
+    needs_sender = any(reading.sender.source == "folder" for reading in profile.feeds.values())
+    extracted = set()
+    for number, source in enumerate(profile.sources):
+        where = f"sources.{number}"
+        if isinstance(source, SqlSource):
+            _check_extracts(profile_id, where, source, profile)
+            if (source.feed, source.sender) in extracted:
+                raise ProfileInvalid(
+                    profile_id, f"{where}: a second query for {source.feed} of {source.sender}; make it one"
+                )
+            extracted.add((source.feed, source.sender))
+        elif "@" in source.url.partition("://")[2].partition("/")[0]:
+            raise ProfileInvalid(profile_id, f"{where}.url: holds a login; logins belong in a `connection`")
+        elif needs_sender and source.sender is None and SENDER not in source.url:
+            raise ProfileInvalid(profile_id, f"{where}: says not who sends; state `sender`, or {SENDER} in the URL")
+
+
+def _check_extracts(profile_id: str, where: str, source: SqlSource, profile: Profile) -> None:
+    reading = profile.feeds.get(source.feed)
+    if reading is None:
+        raise ProfileInvalid(profile_id, f"{where}.feed: {source.feed} is none of the profile's feeds")
+    if source.feed not in profile.feeds_of(f"{source.feed}_20260101T000000000000.csv"):
+        raise ProfileInvalid(
+            profile_id, f"{where}: feeds.{source.feed}.files must fit {source.feed}_*.csv, as extracts are named"
+        )
+    if source.watermark is not None and reading.mode != "append":
+        raise ProfileInvalid(
+            profile_id,
+            f"{where}.watermark: rows since a mark do not state a day wholly; feeds.{source.feed}.mode must be append",
+        )
+    plain = Reading(files=reading.files)
+    for name in ("format", "encoding", "delimiter", "quote", "decimal", "thousands", "title_rows", "totals"):
+        if getattr(reading, name) != getattr(plain, name):
+            raise ProfileInvalid(
+                profile_id,
+                f"feeds.{source.feed}.{name}: extracts are written with {name} {getattr(plain, name)!r}; leave it at that",
+            )
+
+
+def _fits(file_name: str, pattern: str) -> bool:
+    return fnmatch.fnmatchcase(file_name.lower(), pattern.lower())
 
 
 def _point_columns(enrichment: PointInPolygon) -> tuple[str, str, str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from ingest.contracts import Contract, breaks, columns_of, flags
+from ingest.contracts import Column, Contract, breaks, columns_of, flags
 from ingest.layout import Layout
 from ingest.normalise import Normalised
 from ingest.profiles import Reading
@@ -45,6 +45,11 @@ def find(
     return list(_findings(raw, is_record, normalised, layout, reading, contract))
 
 
+def masked(text: pl.Expr) -> pl.Expr:
+    """Text with a star for each letter and digit: what is written is hidden, how it is written can be seen."""
+    return text.str.replace_all(r"[\p{L}\p{M}\p{N}]", "*")
+
+
 def flag_mask(frame: pl.DataFrame, contract: Contract) -> pl.Series:
     """The warnings that each row breaks, as bits."""
     return frame.with_columns(flags(contract.rules).alias("_flags"))["_flags"]
@@ -62,6 +67,8 @@ def _findings(
     for name, (mask, columns) in normalised.unsplit.items():
         mask = mask & is_record
         cell = pl.col(f"c{layout.index(name)}").str.strip_chars()
+        if any(contract.column(column).personal for column in columns):
+            cell = masked(cell)
         for row, value in _hits(raw, mask, cell):
             yield Finding(
                 row,
@@ -73,7 +80,7 @@ def _findings(
         excused |= dict.fromkeys(columns, mask)
     for name, mask in normalised.bad.items():
         column = contract.column(name)
-        for row, value in _hits(raw, mask & is_record, normalised.texts[name]):
+        for row, value in _hits(raw, mask & is_record, _shown(column, normalised)):
             yield Finding(row, "type", name, value, f'"{value}" is no {column.kind}{_expected(column.kind, reading)}')
         excused[name] = mask | excused[name] if name in excused else mask
     for column in contract.columns:
@@ -82,7 +89,7 @@ def _findings(
         mask = normalised.frame[column.name].is_null() & is_record
         if column.name in excused:
             mask = mask & ~excused[column.name]
-        for row, value in _hits(raw, mask, normalised.texts[column.name]):
+        for row, value in _hits(raw, mask, _shown(column, normalised)):
             problem = "is empty, but required" if value is None else f'"{value}" stands for nothing that is known'
             yield Finding(row, "required", column.name, value, problem)
     errors = [rule for rule in contract.rules if rule.severity == "error"]
@@ -95,7 +102,8 @@ def _findings(
         if not mask.any():
             continue
         about = [rule.column] if rule.column else columns_of(rule.expression)
-        value_of = pl.concat_str([normalised.texts[name] for name in about], separator=", ", ignore_nulls=True)
+        shown = [_shown(contract.column(name), normalised) for name in about]
+        value_of = pl.concat_str(shown, separator=", ", ignore_nulls=True)
         for row, value in _hits(raw, mask, value_of):
             problem = (
                 f'"{value}" is none of {", ".join(rule.valid_values)}'
@@ -103,6 +111,12 @@ def _findings(
                 else f'"{value}": {_lower(rule.description)}'
             )
             yield Finding(row, rule.name, rule.column, value, problem)
+
+
+def _shown(column: Column, normalised: Normalised) -> pl.Expr:
+    """A column's text as a message may show it."""
+    text = normalised.texts[column.name]
+    return masked(text) if column.personal else text
 
 
 def _hits(raw: pl.DataFrame, mask: pl.Series, value: pl.Expr) -> Iterator[tuple[int, str | None]]:

@@ -143,12 +143,23 @@ def simulate(
 
 
 @main.command()
+@click.option("--profile", help="Only the sources of this profile.")
+@common
+def fetch(settings: Settings, as_json: bool, profile: str | None) -> int:
+    """Pull what is new from the profiles' sources (SFTP, S3, folders, databases) into landing/; nothing is copied twice."""
+    return _show_fetched(_fetch(settings, profile), as_json)
+
+
+@main.command()
 @some_files
 @common
 def ingest(settings: Settings, as_json: bool, profile: str | None, sender: str | None, feed: str | None) -> int:
-    """Take in what has landed; what is already committed is left alone."""
+    """Fetch what is new from the profiles' sources and take in what has landed; what is already committed is left alone."""
     import ingest as stage
 
+    fetched = _fetch(settings, profile)
+    for failure in fetched.failures:
+        terminal.complain(failure)
     with terminal.progress("ingest") as progress:
         report = stage.run(
             settings.home,
@@ -234,7 +245,38 @@ def check(
             )
             columns = ["_record", "_line", "rule", "column", "value", "message"]
             terminal.show_rows("Rejected", part.rejects.select(columns).to_pylist())
+            for warning in part.warnings:
+                terminal.complain(warning)
     return DATA_PROBLEM if report.exit_code else FINE
+
+
+@main.command()
+@click.option(
+    "--against", default="main", show_default=True, help="The git revision with which our contracts are compared."
+)
+@click.option("--docs", type=click.Path(dir_okay=False, path_type=Path), help="Write the reference page of all feeds.")
+@common
+def contracts(settings: Settings, as_json: bool, against: str, docs: Path | None) -> int:
+    """Look over all contracts and profiles, the home's own among them, and tell what has changed and what breaks."""
+    from dataclasses import asdict
+
+    from ingest.review import review
+
+    found = review(None if docs else settings.home, against)
+    if docs is not None and found.page:
+        docs.write_text(found.page, encoding="utf-8")
+    if as_json:
+        terminal.show_json({name: value for name, value in asdict(found).items() if name != "page"})
+    else:
+        for change in found.changes:
+            terminal.show(change)
+        for problem in found.problems:
+            terminal.complain(problem)
+        wrong = f"{len(found.problems)} problems" if found.problems else "all right"
+        terminal.show(
+            f"{found.contracts} contracts, {found.profiles} profiles: {wrong}. Compared with {found.compared_with}."
+        )
+    return DATA_PROBLEM if found.problems else FINE
 
 
 @main.command()
@@ -291,7 +333,7 @@ def publish(settings: Settings, as_json: bool) -> int:
 @main.command()
 @common
 def run(settings: Settings, as_json: bool) -> int:
-    """Ingest, build, forecast, alert, publish: each only when something has changed."""
+    """Fetch, ingest, build, forecast, alert, publish: each only when something has changed."""
     from sellthrough import pipeline
 
     with ExitStack() as stack:
@@ -299,7 +341,7 @@ def run(settings: Settings, as_json: bool) -> int:
     if as_json:
         terminal.show_json(pipeline.plain(report))
     else:
-        for problem in report.ingest.get("problems", []):
+        for problem in [*report.fetch.get("failures", []), *report.ingest.get("problems", [])]:
             terminal.complain(problem)
         for stage in ("build", "forecast", "alert", "publish"):
             terminal.show(f"{stage}: {'done' if getattr(report, stage) else 'nothing to do'}")
@@ -329,9 +371,11 @@ def status(settings: Settings, as_json: bool) -> int:
         return FINE
     terminal.show(f"Home {report.home}: {report.commits} commits.")
     terminal.show_rows("Feeds", report.feeds)
+    terminal.show_rows("Waiting until they are whole", [{"file": file} for file in report.waiting])
     terminal.show_rows("Late or missing", report.lateness)
     terminal.show_rows("Rejected, by rule", report.rejects)
     terminal.show_rows("Files refused", report.refused_files)
+    terminal.show_rows("Columns that came or went", report.file_warnings)
     terminal.show_rows("Failed expectations", report.warnings)
     terminal.show_rows("Unknown units (value kept, no base quantity)", report.unknown_units)
     terminal.show_rows("Codes without a master (under UNKNOWN)", report.unmapped_codes)
@@ -535,6 +579,25 @@ def _show(report: Any, as_json: bool, verb: str) -> int:
         for warning in shown.get("warnings") or []:
             terminal.complain(f"warning: {warning}")
     return FINE
+
+
+def _fetch(settings: Settings, profile: str | None) -> Any:
+    import ingest as stage
+
+    with terminal.progress("fetch") as progress:
+        return stage.fetch(settings.home, profile=profile, resolve=settings.connection, progress=progress)
+
+
+def _show_fetched(report: Any, as_json: bool) -> int:
+    code = _show(report, as_json, "Fetched")
+    if not as_json:
+        for file in report.fetched:
+            terminal.show(f"  {file}")
+        for file in report.waiting:
+            terminal.show(f"  waits until it is whole: {file}")
+        for failure in report.failures:
+            terminal.complain(failure)
+    return report.exit_code or code
 
 
 def _show_taken(report: Any, as_json: bool) -> int:

@@ -71,11 +71,34 @@ def tell(report: Any) -> dict[str, Any]:
 
     log = structlog.get_logger("sellthrough")
     shown = plain(report)
-    for problem in shown.get("problems") or ():
+    for problem in [*(shown.get("problems") or ()), *(shown.get("failures") or ())]:
         log.warning(str(problem))
     counts = {name: value for name, value in shown.items() if not isinstance(value, (list, dict))}
     log.info("done", **counts)
     return counts
+
+
+def connection(name: str) -> Any:
+    """A connection of Airflow's (metadata, secrets backend or environment), else one that only our environment names."""
+    from airflow.sdk import BaseHook
+    from airflow.sdk.exceptions import AirflowNotFoundException
+
+    import ingest
+
+    try:
+        found = BaseHook.get_connection(name)
+    except AirflowNotFoundException:
+        return Settings().connection(name)
+    return ingest.Connection(
+        name=name,
+        kind=found.conn_type or "",
+        host=found.host or None,
+        port=found.port,
+        login=found.login or None,
+        password=found.password or None,
+        schema=found.schema or None,
+        extra=found.extra_dejson,
+    )
 
 
 def flat(values: Any) -> list[Any]:

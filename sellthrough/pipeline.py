@@ -1,4 +1,4 @@
-"""The whole way in one call: ingest, build, forecast, alert, publish, each only when what it is made from has changed."""
+"""The whole way in one call: fetch, ingest, build, forecast, alert, publish, each only when what it is made from has changed."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ class RunReport:
     """What each stage of a run did; `None` where there was nothing to do."""
 
     exit_code: int
+    fetch: dict[str, Any]
     ingest: dict[str, Any]
     build: dict[str, Any] | None
     forecast: dict[str, Any] | None
@@ -33,6 +34,7 @@ class RunReport:
 def run(settings: Settings, as_of: date | None = None, progress: ProgressFor = lambda stage: None) -> RunReport:
     """Carry what has landed through to the published copy.
 
+    A source that cannot be read does not hold up what has landed; the exit code tells of it.
     A failed forecast does not hold sales back: the last good forecast stays, dated, and the failure is raised after the publish.
 
     Args:
@@ -43,6 +45,7 @@ def run(settings: Settings, as_of: date | None = None, progress: ProgressFor = l
     import ingest
     from ingest import quality
 
+    fetched = ingest.fetch(settings.home, resolve=settings.connection, progress=progress("fetch"))
     taken = ingest.run(
         settings.home,
         as_of=as_of or settings.as_of,
@@ -50,13 +53,14 @@ def run(settings: Settings, as_of: date | None = None, progress: ProgressFor = l
         data_dirs=[settings.real_data],
         limits=settings.limits,
     )
+    code = fetched.exit_code or taken.exit_code
     if needs_quality(settings):
         quality.run(settings.home, progress=progress("quality"))
     done: dict[str, dict[str, Any] | None] = dict.fromkeys(("build", "forecast", "alert", "publish"))
     if needs_build(settings, as_of):
         done["build"] = warehouse.build(settings, as_of=as_of, progress=progress("build")).as_log()
     if not (settings.state / "build.json").exists():
-        return RunReport(exit_code=taken.exit_code, ingest=plain(taken), **done)
+        return RunReport(exit_code=code, fetch=plain(fetched), ingest=plain(taken), **done)
     try:
         if needs_forecast(settings):
             done["forecast"] = forecast(settings, progress=progress("forecast"))
@@ -65,7 +69,7 @@ def run(settings: Settings, as_of: date | None = None, progress: ProgressFor = l
     finally:
         published = publishing.publish(settings, progress=progress("publish"))
     done["publish"] = published.as_log() if published.changed else None
-    return RunReport(exit_code=taken.exit_code, ingest=plain(taken), **done)
+    return RunReport(exit_code=code, fetch=plain(fetched), ingest=plain(taken), **done)
 
 
 def forecast(settings: Settings, progress: Progress | None = None) -> dict[str, Any]:

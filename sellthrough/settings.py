@@ -17,6 +17,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 if TYPE_CHECKING:
     from ingest.limits import Limits
 
+if TYPE_CHECKING:
+    from ingest import Connection
+
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 
 NO_TELEMETRY = {
@@ -125,6 +128,16 @@ class Settings(BaseSettings):
     def airflow_home(self) -> Path:
         """Where the built-in Airflow keeps its metadata and logs."""
         return self.state / "airflow"
+
+    def connection(self, name: str) -> Connection:
+        """A connection that the environment holds, in Airflow's notation: SELLTHROUGH_CONN_<NAME>, else AIRFLOW_CONN_<NAME>.
+
+        Raises:
+            ConnectionUnusable: neither is set, or it cannot be read.
+        """
+        from ingest import from_environment
+
+        return from_environment(name, os.environ)
 
     def subprocess_environment(self, **more: str) -> dict[str, str]:
         """The environment of a process that we start: ours, our own commands first, the home made absolute, telemetry off."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import duckdb
 
+import ingest
 from sellthrough.commits import commits, live_paths
 from sellthrough.errors import NotBuilt
 from sellthrough.files import read_json
@@ -24,10 +25,12 @@ class Status:
     home: str
     commits: int
     feeds: list[dict[str, Any]]
+    waiting: list[str]
     lateness: list[dict[str, Any]]
     rejects: list[dict[str, Any]]
     warnings: list[dict[str, Any]]
     refused_files: list[dict[str, Any]]
+    file_warnings: list[dict[str, Any]]
     unknown_units: list[dict[str, Any]]
     unmapped_codes: list[dict[str, Any]]
     stages: dict[str, Any]
@@ -46,6 +49,7 @@ def status(settings: Settings, as_of: date | None = None) -> Status:
         home=str(settings.home),
         commits=len(log),
         feeds=_feeds(log),
+        waiting=ingest.waiting(settings.home),
         lateness=_published(settings, LATENESS, [as_of or settings.as_of or date.max]),
         rejects=_rejects(settings),
         warnings=_published(settings, QUALITY, []),
@@ -55,6 +59,7 @@ def status(settings: Settings, as_of: date | None = None) -> Status:
             for file in commit["files"]
             if file["status"] == "rejected"
         ],
+        file_warnings=_file_warnings(log),
         unknown_units=_unknown_units(settings),
         unmapped_codes=_published(settings, UNMAPPED, []),
         stages={name: _stage(settings, name) for name in ("build", "alert")},
@@ -130,6 +135,20 @@ def _feeds(log: list[dict[str, Any]]) -> list[dict[str, Any]]:
             for count in counts:
                 feed[count] += file[count]
     return [{**feed, "senders": len(feed["senders"])} for feed in feeds.values()]
+
+
+def _file_warnings(log: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Columns that came or went, in the last file of each sender and feed."""
+    last: dict[tuple[str, str, str], tuple[int, dict[str, Any]]] = {}
+    for commit in log:
+        for file in commit["files"]:
+            if file["status"] != "rejected":
+                last[(commit.get("profile", ""), commit["feed"], file["sender"])] = (commit["seq"], file)
+    return [
+        {"feed": feed, "sender": sender, "file": file["name"], "seq": seq, **warning}
+        for (_, feed, sender), (seq, file) in last.items()
+        for warning in file.get("warnings", [])
+    ]
 
 
 def _rejects(settings: Settings) -> list[dict[str, Any]]:

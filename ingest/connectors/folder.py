@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import mmap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from ingest import archives
+from ingest.connectors.landing import PASSED_OVER, modified_at
+from ingest.connectors.sources import Ready
 from ingest.errors import FileUnreadable, printable
 from ingest.limits import DEFAULT, Limits, refuse_long_line, short_lines
 
@@ -57,19 +59,35 @@ class LandingFile:
     @property
     def arrived_at(self) -> datetime:
         """When the file arrived: its modification time, UTC."""
-        return datetime.fromtimestamp(self.path.stat().st_mtime, UTC)
+        return modified_at(self.path)
 
 
-def scan(home: Path, limits: Limits = DEFAULT) -> list[LandingFile]:
+def scan(
+    home: Path, limits: Limits = DEFAULT, is_held: Callable[[LandingFile], bool] = lambda file: False
+) -> list[LandingFile]:
     """All files of landing/ in the order in which they are taken in: by path without the ending. An archive stands for its members.
 
     Hidden files and those that are still being written (`.part`, `.tmp`, `~`) are passed over.
+
+    Args:
+        is_held: whether a file, or archive, is not to be opened yet.
     """
     landing = home / "landing"
     return sorted(
-        (file for found in _walk(landing, landing) for file in unpacked(found, limits)),
+        (file for found in _walk(landing, landing) if not is_held(found) for file in unpacked(found, limits)),
         key=_order,
     )
+
+
+def is_whole(file: LandingFile, ready: Ready) -> bool:
+    """Whether a file counts as whole by its profile's settings."""
+    marker = file.path.with_name(ready.marker_of(file.path.name) or "")
+    try:
+        return ready.is_whole(
+            modified_at(file.path), lambda: modified_at(marker) if marker.is_file() else None, datetime.now(UTC)
+        )
+    except FileNotFoundError:
+        return False
 
 
 def unpacked(file: LandingFile, limits: Limits = DEFAULT) -> list[LandingFile]:
@@ -101,7 +119,7 @@ def _walk(folder: Path, landing: Path) -> Iterator[LandingFile]:
     if not folder.is_dir():
         return
     for path in folder.iterdir():
-        if path.name.startswith(".") or path.name.endswith((".part", ".tmp", "~")):
+        if path.name.startswith(".") or path.name.endswith(PASSED_OVER):
             continue
         if path.is_dir():
             yield from _walk(path, landing)

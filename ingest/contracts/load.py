@@ -81,6 +81,9 @@ def parse_contract(document: Mapping[str, Any], path: Path) -> Contract:
         dataset_rules=tuple(_dataset_rules(table.get("quality") or [], path)),
         latency_days=None if latency is None else int(latency),
         digest=hashlib.sha256(overlay.canonical(document).encode()).hexdigest(),
+        purpose=str((document.get("description") or {}).get("purpose", "")),
+        limitations=str((document.get("description") or {}).get("limitations", "")),
+        owner=str((document.get("team") or {}).get("name", "")),
     )
 
 

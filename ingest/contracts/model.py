@@ -92,6 +92,9 @@ class Contract:
     dataset_rules: tuple[DatasetRule, ...]
     latency_days: int | None
     digest: str
+    purpose: str = ""
+    limitations: str = ""
+    owner: str = ""
 
     def column(self, name: str) -> Column:
         """The column of that name."""

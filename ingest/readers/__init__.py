@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from ingest import archives
 from ingest.errors import FileUnreadable
 from ingest.limits import DEFAULT, Limits, refuse_long_line, short_lines
-from ingest.readers import delimited, excel, idoc, sap_table
+from ingest.readers import delimited, excel, fixed_width, idoc, json_lines, sap_table
 from ingest.readers.framed import Broken, Entry, Framed, column_names, from_entries
 
 if TYPE_CHECKING:
@@ -44,12 +44,14 @@ def _csv(data: bytes, reading: Reading, limits: Limits) -> Framed:
 
 
 def _xlsx(data: bytes, reading: Reading, limits: Limits) -> Framed:
-    return excel.frame(data, reading)
+    return excel.frame(data, reading, limits)
 
 
 TABLES: dict[str, Table] = {
     "csv": _csv,
     "xlsx": _xlsx,
+    "fixed_width": fixed_width.frame,
+    "jsonl": json_lines.frame,
     "sap_table": sap_table.frame,
 }
 LINES = frozenset({"csv", "fixed_width", "jsonl", "sap_table"})

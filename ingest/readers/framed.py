@@ -61,6 +61,7 @@ class Framed:
         spans: number of lines of entries that take more than one.
         texts: text of each entry, where it is no run of lines.
         left_out: records that the format itself declares as not to be counted, by index of the entry, with the reason.
+        totals: entries that the format itself declares as header or trailer, by index.
     """
 
     header: tuple[str, ...]
@@ -75,6 +76,7 @@ class Framed:
     spans: dict[int, int] = field(default_factory=dict)
     texts: Sequence[str] | None = None
     left_out: dict[int, str] = field(default_factory=dict)
+    totals: frozenset[int] = frozenset()
 
     def raws(self, indices: Sequence[int]) -> list[str]:
         """The text of some entries as it stands in the file."""
@@ -126,6 +128,29 @@ def from_entries(fields: Sequence[str], entries: Iterable[Entry]) -> Framed:
         texts=texts,
         left_out=left_out,
     )
+
+
+def join_headers(levels: Sequence[Sequence[str]], spans: Sequence[tuple[int, int, int]] = ()) -> list[str]:
+    """One name per column from several header rows: `Sales / Qty` for Qty below Sales.
+
+    A name that is merged over several columns belongs to all of them. Where the file does not tell what is merged, a name reaches over the
+    empty cells to its right, if it has a name below it.
+
+    Args:
+        levels: the rows, from the top.
+        spans: level, first and last column of each merged stretch.
+    """
+    width = max(map(len, levels))
+    filled = [[*level, *[""] * (width - len(level))] for level in levels]
+    for place, names in enumerate(filled[:-1]):
+        merged = [(left, right) for level, left, right in spans if level == place]
+        for left, right in merged:
+            names[left : right + 1] = [names[left]] * len(names[left : right + 1])
+        for column in range(1, 0 if spans else width):
+            below = filled[place + 1]
+            if not names[column] and names[column - 1] and below[column - 1] and below[column]:
+                names[column] = names[column - 1]
+    return [" / ".join(filter(None, names)) for names in zip(*filled, strict=True)]
 
 
 def no_header(line: int) -> FileUnreadable:

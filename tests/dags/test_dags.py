@@ -80,6 +80,19 @@ def test_masters_are_taken_in_before_facts_and_expectations_come_last(dags: dict
     assert tasks["evaluate_quality"].downstream_task_ids == set()
 
 
+def test_what_has_landed_is_taken_in_even_where_a_source_cannot_be_read_and_the_run_tells_of_it(
+    dags: dict[str, Any],
+) -> None:
+    tasks = dags["ingest_feeds"].task_dict
+
+    assert tasks["fetch"].upstream_task_ids == set()
+    assert tasks["list_masters"].upstream_task_ids == {"fetch"}
+    assert tasks["list_masters"].trigger_rule == "all_done"
+    assert tasks["report_unread_sources"].upstream_task_ids == {"fetch"}
+    assert tasks["report_unread_sources"].trigger_rule == "one_failed"
+    assert tasks["report_unread_sources"].downstream_task_ids == set()
+
+
 def test_an_ingest_run_stands_for_a_day_so_that_it_can_be_backfilled(dags: dict[str, Any]) -> None:
     from airflow.sdk import CronDataIntervalTimetable
 

@@ -30,11 +30,11 @@ def rejects(home: Path) -> pl.DataFrame:
 
 
 WHOLE_FILE = {
-    "unknown column": (
+    "renamed required column": (
         HEADER.replace("qty", "quantity") + LINE,
-        "unknown_column",
-        "quantity",
-        ['column "quantity" is not known', "near: "],
+        "missing_column",
+        "qty",
+        ["required column qty is missing", '"quantity" may be it: add it to `columns` as qty'],
     ),
     "missing required column": (
         HEADER.replace(",value_net", "") + LINE.replace(",9.50", ""),
@@ -42,7 +42,12 @@ WHOLE_FILE = {
         "value_net",
         ["required column value_net is missing"],
     ),
-    "column without a name": (HEADER.replace("qty", "") + LINE, "unknown_column", "", ["column 7 has no name"]),
+    "column without a name": (
+        HEADER.replace("qty", "") + LINE,
+        "unknown_column",
+        "",
+        ["column 7 has no name in the header and values below it"],
+    ),
     "column twice": (HEADER.replace("unit", "qty") + LINE, "duplicate_column", "qty", ['column "qty" stands twice']),
     "two columns that mean the same": (
         HEADER.replace("unit", "unit,uom").replace("\n", "\n") + LINE.replace("EA", "EA,EA"),

@@ -166,7 +166,7 @@ def test_a_refused_file_counts_once_and_its_feed_has_no_rows(landing, outcome):
     landing.put(NAME, "menge\n1\n2\n")
     landing.run()
 
-    assert outcome("unknown_column", suite="dms_invoice_line_rejects")[:2] == (False, 1)
+    assert outcome("missing_column", suite="dms_invoice_line_rejects")[:2] == (False, 1)
     assert outcome("has_rows") == (False, 1, 0)
     assert outcome("unknown_unit", "unit") == (True, 0, 0)
 

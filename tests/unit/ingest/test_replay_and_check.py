@@ -133,7 +133,7 @@ def test_a_check_needs_a_known_profile_and_feed(landing, tmp_path):
         ingest.check(landing.home, path, profile="nothing")
     with pytest.raises(ingest.UnknownFeed, match="state the feed"):
         ingest.check(landing.home, path, profile="csv_generic")
-    assert ingest.check(landing.home, path, profile="csv_generic", feed="sku").rules == {"unknown_column": 1}
+    assert ingest.check(landing.home, path, profile="csv_generic", feed="sku").rules == {"missing_column": 1}
 
 
 def test_nothing_is_landed_once_all_is_committed(landing, invoice):

@@ -80,6 +80,18 @@ def test_a_refused_file_is_named(settings: Settings) -> None:
     assert status.status(settings).refused_files == [{"file": "p/D001/b.csv", "feed": "dms_stock", "seq": 2}]
 
 
+def test_columns_that_came_or_went_are_shown_for_the_last_file_of_a_sender(settings: Settings) -> None:
+    warning = {"rule": "unknown_column", "column": "colour", "message": "..."}
+    for seq, warnings in ((3, [warning | {"column": "older"}]), (4, [warning])):
+        commit = {"seq": seq, "feed": "sku", "profile": "p", "rows": None, "rejects": None, "replaces": []}
+        files = [{**file(f"p/D001/{seq}.csv"), "warnings": warnings}]
+        (settings.bronze / "_commits" / f"{seq:010d}.json").write_text(json.dumps({**commit, "files": files}))
+
+    assert status.status(settings).file_warnings == [
+        {"feed": "sku", "sender": "D001", "file": "p/D001/4.csv", "seq": 4, **warning}
+    ]
+
+
 def test_a_path_that_a_later_commit_replaced_is_not_read(settings: Settings) -> None:
     commit = {"seq": 3, "feed": "dms_stock", "replay": True, "files": [], "rows": None, "rejects": None}
     (settings.bronze / "_commits" / "0000000003.json").write_text(

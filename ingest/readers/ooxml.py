@@ -1,0 +1,135 @@
+"""What a look into the package of an .xlsx workbook tells before it is opened: its size once unpacked, how far a sheet reaches, its error cells.
+
+A workbook of a few kilobytes can declare cells at the far corners of a sheet, or unpack to gigabytes. The names of parts and elements are those of
+ECMA-376, Office Open XML.
+"""
+
+from __future__ import annotations
+
+import io
+import posixpath
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator
+from typing import IO
+
+from lxml import etree
+
+from ingest.errors import FileUnreadable
+from ingest.limits import Limits, refuse_unpacked
+
+_STRETCH = 16 * 2**20
+_CELL = re.compile(rb"""<(?:\w+:)?c\s[^>]*?\br\s*=\s*["']([A-Za-z]{1,3})([0-9]{1,7})["'][^>]*(?<!/)>""")
+_ERROR = re.compile(
+    rb"""<(?:\w+:)?c\s([^>]*?\bt\s*=\s*["']e["'][^>]*)>(?:(?!</(?:\w+:)?c>).)*?<(?:\w+:)?v>([^<]*)<""", re.DOTALL
+)
+_PLACE = re.compile(rb"""\br\s*=\s*["']([A-Za-z]+)([0-9]+)["']""")
+_PARSER = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False)
+
+Errors = dict[tuple[int, int], str]
+"""Row and column, from 0 on, of a cell that holds an error -> the error."""
+
+
+class Package:
+    """The package of a workbook."""
+
+    def __init__(self, data: bytes, limits: Limits) -> None:
+        """Open the package.
+
+        Raises:
+            FileUnreadable: it is damaged, no .xlsx, or declares more than the limits allow.
+        """
+        try:
+            self._zip = zipfile.ZipFile(io.BytesIO(data))
+        except (zipfile.BadZipFile, EOFError, NotImplementedError, ValueError, OverflowError) as error:
+            raise _damaged(error) from error
+        parts = self._zip.infolist()
+        refuse_unpacked(sum(part.file_size for part in parts), sum(part.compress_size for part in parts), limits)
+        self._limits = limits
+        self._names = {part.filename for part in parts}
+        if "xl/workbook.bin" in self._names or "content.xml" in self._names:
+            kind = "an .xlsb" if "xl/workbook.bin" in self._names else "an OpenDocument"
+            raise FileUnreadable("workbook", f"is {kind} workbook; have it saved as .xlsx")
+
+    def errors(self, sheet: str) -> Errors:
+        """The error cells of a sheet.
+
+        Raises:
+            FileUnreadable: its cells reach further than the limits allow.
+        """
+        found: Errors = {}
+        part = self._part(sheet)
+        if part is None:
+            return found
+        rows = columns = 0
+        try:
+            with self._zip.open(part) as stream:
+                for stretch in _stretches(stream):
+                    places = _CELL.findall(stretch)
+                    rows = max(rows, *(int(row) for row in {row for _, row in places}), 0)
+                    columns = max(columns, *(_column(letters) for letters in {letters for letters, _ in places}), 0)
+                    if rows * columns > self._limits.cells:
+                        raise FileUnreadable(
+                            "limits",
+                            f"sheet {sheet!r} reaches over {rows} rows and {columns} columns, more than {self._limits.cells} cells; "
+                            "have the stray cells deleted, or raise the limit cells",
+                        )
+                    for attributes, error in _ERROR.findall(stretch):
+                        place = _PLACE.search(attributes)
+                        if place:
+                            found[int(place[2]) - 1, _column(place[1]) - 1] = error.decode("utf-8", "replace")
+        except (zipfile.BadZipFile, EOFError, zlib.error, NotImplementedError, RuntimeError) as error:
+            raise _damaged(error) from error
+        return found
+
+    def _part(self, sheet: str) -> str | None:
+        """The part that holds a sheet, as the workbook's relationships say."""
+        targets = {
+            str(item.get("Id")): str(item.get("Target", ""))
+            for item in self._elements("xl/_rels/workbook.xml.rels", "Relationship")
+        }
+        for item in self._elements("xl/workbook.xml", "sheet"):
+            if item.get("name") == sheet:
+                ids = [str(value) for name, value in item.items() if etree.QName(name).localname == "id"]
+                target = targets.get(ids[0], "") if ids else ""
+                part = target.lstrip("/") if target.startswith("/") else posixpath.normpath(f"xl/{target}")
+                return part if part in self._names else None
+        return None
+
+    def _elements(self, part: str, name: str) -> list[etree._Element]:
+        try:
+            root = etree.fromstring(self._zip.read(part), _PARSER)
+        except (etree.XMLSyntaxError, KeyError):
+            return []
+        except (zipfile.BadZipFile, EOFError, zlib.error, NotImplementedError, RuntimeError, ValueError) as error:
+            raise _damaged(error) from error
+        return [item for item in root.iter() if isinstance(item.tag, str) and etree.QName(item).localname == name]
+
+
+def is_package(data: bytes) -> bool:
+    """Whether a file is a package, as .xlsx is and .xls is not."""
+    return data.startswith(b"PK")
+
+
+def _stretches(stream: IO[bytes]) -> Iterator[bytes]:
+    """A sheet in stretches of whole rows."""
+    rest = b""
+    while chunk := stream.read(_STRETCH):
+        rest += chunk
+        end = rest.rfind(b"row>") + 4
+        if end >= 4:
+            yield rest[:end]
+            rest = rest[end:]
+    yield rest
+
+
+def _column(letters: bytes) -> int:
+    number = 0
+    for letter in letters.upper():
+        number = number * 26 + letter - 64
+    return number
+
+
+def _damaged(error: Exception) -> FileUnreadable:
+    return FileUnreadable("workbook", f"is no readable workbook ({error}); send it again as .xlsx")
