@@ -542,6 +542,8 @@ def _next_step(rule: str) -> str:
         "record_type": "name its type under `fixed_width` in the profile",
         "control_count": "have the file sent again whole",
         "json": "have the sender mend the record and send it again",
+        "control_totals": "have it sent again, or set `control_totals: lenient` in the profile to load it with a note",
+        "envelope_open": "have it sent again in full, or set `control_totals: lenient` in the profile to load what is there",
         "unrouted": "name it under `where` of the feed that it belongs to, or under `leave_out`",
         "split": "have the sender mend the value, or widen the profile's pattern",
         "xml": "have the sender mend it and send it again; the elements around it are read",

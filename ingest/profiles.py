@@ -298,6 +298,7 @@ class Reading(Settings):
     fill_down: Texts = ()
     sheet: str | None = None
     fixed_width: FixedWidth | None = None
+    control_totals: Literal["strict", "lenient"] = "strict"
     totals: Totals | None = None
     decimal: Literal[".", ","] = "."
     thousands: str | None = Field(default=None, min_length=1, max_length=1)

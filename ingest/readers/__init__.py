@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from ingest import archives
 from ingest.errors import FileUnreadable
 from ingest.limits import DEFAULT, Limits, refuse_long_line, short_lines
-from ingest.readers import delimited, excel, fixed_width, idoc, json_lines, sap_table
+from ingest.readers import delimited, edifact, excel, fixed_width, idoc, json_lines, sap_table, x12
 from ingest.readers.framed import Broken, Entry, Framed, column_names, from_entries
 
 if TYPE_CHECKING:
@@ -58,6 +58,8 @@ LINES = frozenset({"csv", "fixed_width", "jsonl", "sap_table"})
 """Tables in which a record is a line."""
 STRUCTURED: dict[str, StructuredReader] = {
     "sap_idoc_xml": idoc,
+    "x12": x12,
+    "edifact": edifact,
 }
 
 
