@@ -20,7 +20,7 @@ from ingest.enrichment import Geography
 from ingest.errors import FileUnreadable, printable
 from ingest.layout import FileWarning, Layout, later, lay_out, vanished
 from ingest.limits import DEFAULT, Limits
-from ingest.normalise import natural_key, normalise
+from ingest.normalise import cell, natural_key, normalise
 from ingest.profiles import SOLE, Period, Reading, Route
 from ingest.readers import Framed, column_names, read
 from ingest.validate import Finding, find, flag_mask
@@ -435,7 +435,7 @@ def _routed(raw: pl.DataFrame, layout: Layout, route: Route) -> pl.DataFrame:
         held = _holds(layout, name, values)
         reason = (
             pl.when(plain & held & reason.is_null())
-            .then(pl.format("{} {}", pl.lit(name), _held(layout, name)))
+            .then(pl.format("{} {}", pl.lit(name), _held(layout, name).fill_null("is empty")))
             .otherwise(reason)
         )
     raw = raw.with_columns(reason.alias("_left_out"))
@@ -456,11 +456,12 @@ def _routed(raw: pl.DataFrame, layout: Layout, route: Route) -> pl.DataFrame:
 
 
 def _held(layout: Layout, name: str) -> pl.Expr:
-    return pl.col(f"c{layout.index(name)}").str.strip_chars()
+    return pl.coalesce(cell(index) for index in layout.places(name))
 
 
 def _holds(layout: Layout, name: str, values: Sequence[str]) -> pl.Expr:
-    return _held(layout, name).str.to_uppercase().is_in([value.upper() for value in values]).fill_null(False)
+    """True where a cell has one of the values; the value "" stands for an empty cell."""
+    return _held(layout, name).fill_null("").str.to_uppercase().is_in([value.upper() for value in values])
 
 
 def _unrouted_findings(raw: pl.DataFrame, layout: Layout, route: Route) -> list[Finding]:
@@ -541,10 +542,13 @@ def _next_step(rule: str) -> str:
         "record_type": "name its type under `fixed_width` in the profile",
         "control_count": "have the file sent again whole",
         "json": "have the sender mend the record and send it again",
+        "control_totals": "have it sent again, or set `control_totals: lenient` in the profile to load it with a note",
+        "envelope_open": "have it sent again in full, or set `control_totals: lenient` in the profile to load what is there",
         "unrouted": "name it under `where` of the feed that it belongs to, or under `leave_out`",
         "split": "have the sender mend the value, or widen the profile's pattern",
         "xml": "have the sender mend it and send it again; the elements around it are read",
         "truncated": "have the sender send the whole file; what stands before is read",
+        "idoc": "have the IDoc sent again; the others of the file are read",
         "encoding": "have the sender mend it, or state the right `encoding` in the profile",
         "required": "have the sender fill it, or give the profile a constant or default",
         "valid_values": "have the sender mend the value, or list its spelling under `values` in the profile",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ingest.contracts import Contract
 from ingest.errors import FileUnreadable, printable
@@ -38,6 +38,7 @@ class Layout:
 
     Attributes:
         cells: our column -> index in the file.
+        spare: our column -> indices of the columns that count where the first is empty.
         named: every named column of the file -> index, for splits, derived columns and the sender.
         total_at: index of the column that marks a declared total row.
         warnings: one per column that the profile does not know.
@@ -48,10 +49,19 @@ class Layout:
     named: dict[str, int]
     total_at: int | None
     warnings: tuple[FileWarning, ...] = ()
+    spare: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
     def index(self, name: str) -> int:
         """Index of a column by its name in the file, whatever its case."""
         return self.named[normal(name)]
+
+    def places(self, name: str) -> tuple[int, ...]:
+        """Indices of the columns of which the first with a value counts as the file's column of that name; none where there is none."""
+        index = self.named.get(normal(name))
+        if index is None:
+            return ()
+        column = next((column for column, first in self.cells.items() if first == index), "")
+        return (index, *self.spare.get(column, ()))
 
     def title(self, column: str) -> str:
         """Our column's name, with the file's own beside it where it differs."""
@@ -76,7 +86,7 @@ def lay_out(header: tuple[str, ...], reading: Reading, contract: Contract, route
     """
     accepted = dict(_accepted(reading, contract))
     others = {normal(name) for name in (*_other_columns(reading), *route.fields)}
-    cells: dict[str, int] = {}
+    known = {alias for aliases in accepted.values() for alias in aliases} | others
     named: dict[str, int] = {}
     unknown: list[str] = []
     for index, name in enumerate(header):
@@ -91,27 +101,29 @@ def lay_out(header: tuple[str, ...], reading: Reading, contract: Contract, route
                 value=name,
             )
         named[key] = index
-        column = accepted.get(key)
-        if column is None:
-            if key not in others:
-                unknown.append(name)
-            continue
-        if column in cells:
-            other = header[cells[column]]
+        if key not in known:
+            unknown.append(name)
+    found = {column: tuple(named[alias] for alias in aliases if alias in named) for column, aliases in accepted.items()}
+    found = {column: places for column, places in found.items() if places}
+    for column, places in found.items():
+        if len(places) > 1 and not reading.first_filled_counts:
             raise FileUnreadable(
                 "duplicate_column",
-                f'columns "{other}" and "{name}" both mean {column}; list one of them under `ignore_columns`',
+                f'columns "{header[places[0]]}" and "{header[places[1]]}" both mean {column}; '
+                "list one of them under `ignore_columns`",
                 column=column,
-                value=name,
+                value=header[places[1]],
             )
-        cells[column] = index
+    cells = {column: places[0] for column, places in found.items()}
+    unknown = [] if "*" in others else unknown
     _refuse_missing(header, cells, named, unknown, reading, contract, route)
     return Layout(
         header=header,
         cells=cells,
         named=named,
         total_at=total_column(header, reading),
-        warnings=tuple(_unknown(unknown, accepted, others)),
+        spare={column: places[1:] for column, places in found.items()},
+        warnings=tuple(_unknown(unknown, known)),
     )
 
 
@@ -176,13 +188,13 @@ def _is_made(column: str, reading: Reading) -> bool:
     return column in made | {enrichment.point_in_polygon.into for enrichment in reading.enrich}
 
 
-def _accepted(reading: Reading, contract: Contract) -> Iterator[tuple[str, str]]:
+def _accepted(reading: Reading, contract: Contract) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Our columns with the headers under which they may stand, the first of several first."""
     for column in contract.names:
-        if reading.contract_names:
-            yield normal(column), column
-    for column, aliases in reading.columns.items():
-        for alias in aliases:
-            yield normal(alias), column
+        own = (column,) if reading.contract_names else ()
+        names = tuple(dict.fromkeys(normal(name) for name in (*own, *reading.columns.get(column, ()))))
+        if names:
+            yield column, names
 
 
 def _other_columns(reading: Reading) -> Iterator[str]:
@@ -193,8 +205,8 @@ def _other_columns(reading: Reading) -> Iterator[str]:
         yield reading.sender.column
 
 
-def _unknown(names: Sequence[str], accepted: Iterable[str], others: Iterable[str]) -> Iterator[FileWarning]:
-    known = [*accepted, *others]
+def _unknown(names: Sequence[str], known: Iterable[str]) -> Iterator[FileWarning]:
+    known = list(known)
     for name in names[:_WRITTEN_OUT]:
         near = difflib.get_close_matches(normal(name), known, 1)
         hint = f" (near: {near[0]})" if near else ""
@@ -241,7 +253,8 @@ def _refuse_missing(
                 column=column.name,
                 value=renamed,
             )
-    taken_apart = (*(split.column for split in reading.split), *(derive.column for derive in reading.derive.values()))
+    derived = (derive.column for column, derive in reading.derive.items() if column not in cells)
+    taken_apart = (*(split.column for split in reading.split), *derived)
     for name in reading.fill_down:
         if normal(name) not in named:
             raise FileUnreadable(

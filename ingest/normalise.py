@@ -55,6 +55,7 @@ def normalise(
         *(texts[name].alias(name) for name in contract.names),
         *(_is_unsplit(split, layout).alias(f"_unsplit_{index}") for index, split in enumerate(reading.split)),
         _sender(layout, reading).alias("_sender"),
+        _counts_negative(layout, reading).alias("_negative"),
     ).with_columns(_spelled(column, pl.col(column.name), reading, contract) for column in contract.columns)
     plain = spelled.with_columns(
         plain_number(pl.col(column.name), reading.numbers, reading.implied_decimals.get(column.name, 0)).alias(
@@ -76,7 +77,9 @@ def normalise(
         if result[f"_unsplit_{index}"].any()
     }
     frame = result.select([*contract.names, "_sender"])
-    frame = _sign(frame, reading)
+    if reading.negative:
+        frame = _negated(frame, result["_negative"])
+    frame = _free_goods(_sign(frame, reading))
     for enrichment in reading.enrich:
         settings = enrichment.point_in_polygon
         frame = frame.with_columns(
@@ -105,23 +108,32 @@ def _text(column: Column, layout: Layout, reading: Reading) -> pl.Expr:
     if name in reading.constants:
         return pl.lit(reading.constants[name])
     text = _fed_text(column, layout, reading)
+    if name in reading.strip_leading_zeros:
+        text = text.str.replace("^0+([0-9]+)$", "$1")
     default = reading.defaults.get(name, column.default)
     return text if default is None else text.fill_null(pl.lit(default))
 
 
 def _fed_text(column: Column, layout: Layout, reading: Reading) -> pl.Expr:
     name = column.name
+    derived = _derived(reading.derive[name], layout) if name in reading.derive else None
     if name in layout.cells:
-        return _padded(_cell(layout.cells[name]), reading.pad.get(name, 0))
+        places = (layout.cells[name], *layout.spare.get(name, ()))
+        text = _padded(pl.coalesce(_filled(cell(index), reading) for index in places), reading.pad.get(name, 0))
+        return text if derived is None else derived.fill_null(text)
     for split in reading.split:
         group = re.compile(split.pattern).groupindex.get(name)
         if group is not None:
-            return _emptied(_cell(layout.index(split.column)).str.extract(_whole(split.pattern), group))
-    if name in reading.derive:
-        return _derived(reading.derive[name], layout)
+            return _emptied(cell(layout.index(split.column)).str.extract(_whole(split.pattern), group))
+    if derived is not None:
+        return derived
     if column.from_sender:
         return _sender(layout, reading)
     return pl.lit(None, dtype=pl.String)
+
+
+def _filled(text: pl.Expr, reading: Reading) -> pl.Expr:
+    return pl.when(~text.is_in(reading.nulls)).then(text) if reading.nulls else text
 
 
 def _padded(text: pl.Expr, digits: int) -> pl.Expr:
@@ -132,8 +144,10 @@ def _padded(text: pl.Expr, digits: int) -> pl.Expr:
 
 
 def _derived(derive: Derive, layout: Layout) -> pl.Expr:
-    source = _cell(layout.index(derive.column))
     result = pl.lit(None, dtype=pl.String)
+    if not layout.places(derive.column):
+        return result
+    source = pl.coalesce(cell(index) for index in layout.places(derive.column))
     for prefix in sorted(derive.prefixes, key=len):
         result = pl.when(source.str.starts_with(prefix)).then(pl.lit(derive.prefixes[prefix])).otherwise(result)
     return result
@@ -141,7 +155,7 @@ def _derived(derive: Derive, layout: Layout) -> pl.Expr:
 
 def _sender(layout: Layout, reading: Reading) -> pl.Expr:
     if reading.sender.column:
-        return _cell(layout.index(reading.sender.column)).fill_null(pl.col("_sender"))
+        return cell(layout.index(reading.sender.column)).fill_null(pl.col("_sender"))
     return pl.col("_sender")
 
 
@@ -162,7 +176,7 @@ def _spelled(column: Column, text: pl.Expr, reading: Reading, contract: Contract
         value.upper(): value for rule in contract.rules if rule.column == column.name for value in rule.valid_values
     }
     spellings |= {spelling.upper(): value for spelling, value in reading.values.get(column.name, {}).items()}
-    if column.name == "unit":
+    if column.name in ("unit", "base_unit"):
         spellings |= {spelling.upper(): unit for unit, known in reading.units.items() for spelling in known}
     if not spellings:
         return text
@@ -170,8 +184,8 @@ def _spelled(column: Column, text: pl.Expr, reading: Reading, contract: Contract
 
 
 def _is_unsplit(split: Split, layout: Layout) -> pl.Expr:
-    cell = _cell(layout.index(split.column))
-    return (cell.is_not_null() & ~cell.str.contains(_whole(split.pattern))).fill_null(False)
+    text = cell(layout.index(split.column))
+    return (text.is_not_null() & ~text.str.contains(_whole(split.pattern))).fill_null(False)
 
 
 def _sign(frame: pl.DataFrame, reading: Reading) -> pl.DataFrame:
@@ -192,6 +206,37 @@ def _sign(frame: pl.DataFrame, reading: Reading) -> pl.DataFrame:
             .alias("document_type")
         )
     return frame.with_columns(steps) if steps else frame
+
+
+def _counts_negative(layout: Layout, reading: Reading) -> pl.Expr:
+    marks = [
+        cell(index).str.to_uppercase().is_in([value.upper() for value in values])
+        for name, values in reading.negative.items()
+        for index in layout.places(name)[:1]
+    ]
+    return pl.any_horizontal(pl.lit(False), *marks).fill_null(False)
+
+
+def _negated(frame: pl.DataFrame, negative: pl.Series) -> pl.DataFrame:
+    """Turn quantities and values negative where the record is marked so, however their own sign was written."""
+    signed = [name for name in SIGNED if name in frame.columns]
+    return frame.with_columns(
+        pl.when(negative).then(-pl.col(name).abs()).otherwise(pl.col(name)).alias(name) for name in signed
+    )
+
+
+def _free_goods(frame: pl.DataFrame) -> pl.DataFrame:
+    """Move the quantity of a line that is free goods as a whole to the free quantity."""
+    if not {"free_goods", "free_qty", "qty"} <= set(frame.columns):
+        return frame
+    free = pl.col("free_goods").fill_null(False)
+    return frame.with_columns(
+        pl.when(free).then(pl.lit(0, frame.schema["qty"])).otherwise(pl.col("qty")).alias("qty"),
+        pl.when(free)
+        .then((pl.col("free_qty").fill_null(0) + pl.col("qty")).cast(frame.schema["free_qty"]))
+        .otherwise(pl.col("free_qty"))
+        .alias("free_qty"),
+    )
 
 
 def _override(frame: pl.DataFrame, override: Override, contract: Contract) -> pl.DataFrame:
@@ -225,7 +270,8 @@ def _override(frame: pl.DataFrame, override: Override, contract: Contract) -> pl
     return frame.with_columns(put)
 
 
-def _cell(index: int) -> pl.Expr:
+def cell(index: int) -> pl.Expr:
+    """A cell's text without blanks around it; null where nothing is left."""
     return _emptied(pl.col(f"c{index}"))
 
 

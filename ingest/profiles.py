@@ -298,6 +298,7 @@ class Reading(Settings):
     fill_down: Texts = ()
     sheet: str | None = None
     fixed_width: FixedWidth | None = None
+    control_totals: Literal["strict", "lenient"] = "strict"
     totals: Totals | None = None
     decimal: Literal[".", ","] = "."
     thousands: str | None = Field(default=None, min_length=1, max_length=1)
@@ -313,6 +314,7 @@ class Reading(Settings):
     sender: Sender = Sender()
     where: dict[str, Texts] = {}
     leave_out: dict[str, Texts] = {}
+    negative: dict[str, Texts] = {}
     mode: Literal["append", "replace", "full"] = "append"
     full_files: Texts = ()
     cut_off: CutOff = CutOff()
@@ -324,6 +326,8 @@ class Reading(Settings):
     split: tuple[Split, ...] = ()
     derive: dict[str, Derive] = {}
     pad: dict[str, Annotated[int, Field(ge=1, le=40)]] = {}
+    nulls: Texts = ()
+    strip_leading_zeros: tuple[str, ...] = ()
     values: dict[str, dict[str, Text]] = {}
     units: dict[str, Texts] = {}
     constants: dict[str, Text] = {}
@@ -348,9 +352,14 @@ class Reading(Settings):
     def named_fields(self) -> frozenset[str]:
         """Names of the file's columns or fields that the settings name, as they are written there."""
         named = {alias for aliases in self.columns.values() for alias in aliases}
-        named |= {*self.ignore_columns, *self.where, *self.leave_out, *self.fill_down}
+        named |= {*self.ignore_columns, *self.where, *self.leave_out, *self.negative, *self.fill_down} - {"*"}
         named |= {split.column for split in self.split} | {derive.column for derive in self.derive.values()}
         return frozenset(named | ({self.sender.column} if self.sender.column else set()))
+
+    @property
+    def first_filled_counts(self) -> bool:
+        """True where several columns of the file may mean one of ours, and the first that has a value counts."""
+        return self.format in readers.STRUCTURED or "*" in self.ignore_columns
 
     @field_validator("format")
     @classmethod
@@ -404,7 +413,7 @@ class Reading(Settings):
     def _fields_of_the_format(self) -> Reading:
         reader = readers.STRUCTURED.get(self.format)
         if reader is not None:
-            unknown = sorted(self.named_fields - set(reader.FIELDS))
+            unknown = sorted(name for name in self.named_fields if name not in reader.FIELDS)
             if unknown:
                 raise ValueError(f"format {self.format}: " + _unknown_keys(unknown, reader.FIELDS))
         return self
@@ -638,6 +647,7 @@ def _check_shared_settings(profile_id: str, profile: Profile, contracts: Mapping
             ("derive", set(reading.derive)),
             ("pad", set(reading.pad)),
             ("implied_decimals", set(reading.implied_decimals)),
+            ("strip_leading_zeros", set(reading.strip_leading_zeros)),
             ("overrides", overridden),
         ):
             unknown = sorted(names - known)

@@ -29,12 +29,12 @@
     source=ref('stg_erp_dispatch_line'),
     columns=[
         'distributor_code', 'document_no', 'line_no', 'batch_no', 'planned_delivery_date', 'cancelled', 'qty', 'free_qty',
-        'value_net',
+        'value_net', 'base_unit', 'conv_num', 'conv_den',
     ],
     select_columns=[
         'distributor_code', 'territory_code', 'document_no', 'line_no', 'batch_no', 'planned_delivery_date', 'cancelled',
-        whole_units('qty * factor') ~ ' as qty_base',
-        whole_units('free_qty * factor') ~ ' as free_qty_base',
+        whole_units(by_own_conversion('qty')) ~ ' as qty_base',
+        whole_units(by_own_conversion('free_qty')) ~ ' as free_qty_base',
         'value_net',
     ],
     sku_owner='sender',
@@ -42,6 +42,14 @@
     existing=existing,
     watermark=watermark
 ) }}
+{%- endmacro %}
+
+{# A quantity by the conversion to pieces that the document itself states (SAP's UMVKZ over UMVKN), else by the pack factor of the item. #}
+{% macro by_own_conversion(quantity) -%}
+    case
+        when coalesce(base_unit, 'EA') = 'EA' and conv_num > 0 and conv_den > 0 then {{ quantity }} * conv_num / conv_den
+        else {{ quantity }} * factor
+    end
 {%- endmacro %}
 
 {% macro receipt_line_versions(existing=none, watermark=0) -%}

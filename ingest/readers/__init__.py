@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from ingest import archives
 from ingest.errors import FileUnreadable
 from ingest.limits import DEFAULT, Limits, refuse_long_line, short_lines
-from ingest.readers import delimited, excel, fixed_width, json_lines
+from ingest.readers import delimited, edifact, excel, fixed_width, idoc, json_lines, sap_table, x12
 from ingest.readers.framed import Broken, Entry, Framed, column_names, from_entries
 
 if TYPE_CHECKING:
@@ -24,8 +24,9 @@ __all__ = ["LINES", "STRUCTURED", "TABLES", "Broken", "Entry", "Framed", "column
 class StructuredReader(Protocol):
     """What the module of a structured format provides."""
 
-    FIELDS: tuple[str, ...]
-    """Field names that its records may have, as the format's standard names them."""
+    @property
+    def FIELDS(self) -> Collection[str]:  # noqa: N802
+        """Field names that its records may have, as the format's standard names them."""
 
     def entries(self, data: bytes, reading: Reading, limits: Limits) -> Iterable[Entry]:
         """The records in the order of the file.
@@ -51,10 +52,15 @@ TABLES: dict[str, Table] = {
     "xlsx": _xlsx,
     "fixed_width": fixed_width.frame,
     "jsonl": json_lines.frame,
+    "sap_table": sap_table.frame,
 }
-LINES = frozenset({"csv", "fixed_width", "jsonl"})
+LINES = frozenset({"csv", "fixed_width", "jsonl", "sap_table"})
 """Tables in which a record is a line."""
-STRUCTURED: dict[str, StructuredReader] = {}
+STRUCTURED: dict[str, StructuredReader] = {
+    "sap_idoc_xml": idoc,
+    "x12": x12,
+    "edifact": edifact,
+}
 
 
 def read(
@@ -79,4 +85,5 @@ def read(
         return TABLES[reading.format](data, reading, limits)
     reader = STRUCTURED[reading.format]
     wanted = reading.named_fields if wanted is None else wanted
-    return from_entries([name for name in reader.FIELDS if name in wanted], reader.entries(data, reading, limits))
+    fields = sorted(name for name in wanted if name in reader.FIELDS)
+    return from_entries(fields, reader.entries(data, reading, limits))

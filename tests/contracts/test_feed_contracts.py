@@ -43,7 +43,7 @@ COLUMNS = {
     "transfer_in_qty transfer_out_qty purchase_return_qty adjustment_qty damage_qty expiry_qty sample_qty "
     "stock_value count_type branch_code document_no period_from sku_name company_sku_code gtin mfg_date "
     "expiry_date mrp receipt_qty receipt_free_qty sales_qty sales_free_qty sales_return_qty in_transit_qty "
-    "on_order_qty committed_qty min_qty max_qty value_basis stock_age_days last_count_date currency modified_at",
+    "on_order_qty committed_qty min_qty max_qty value_basis stock_age_days last_count_date currency modified_at stock_category",
     "goods_receipt": "distributor_code* document_no* line_no* business_date* dispatch_no dispatch_line_no sender_sku_code* "
     "batch_no expiry_date condition qty* free_qty unit* tracking_no cancelled branch_code document_id "
     "document_version sku_name company_sku_code gtin mfg_date mrp invoice_no order_no short_qty damaged_qty rate "

@@ -12,5 +12,8 @@
     "coalesce(free_qty, 0) as free_qty",
     "value_net",
     "coalesce(cancelled, false) as cancelled",
-    "order_no"
+    "order_no",
+    "base_unit",
+    "conv_num",
+    "conv_den"
 ]) }}

@@ -1,0 +1,123 @@
+"""Tables as SAP users export them: delimited text, or the list that SE16 prints, with lines of dashes, a pipe at both ends and pages.
+
+The header is the first line that names at least two columns of the profile; what stands above it is a title. The delimiter is the first of
+pipe, tab, semicolon and comma in the header: technical field names hold none of them. A name may bear its table, as in `LIPS-LFIMG`,
+`LIPS~LFIMG` or `LIPS.LFIMG`: of the same field in two tables of a join the last, that of the item, keeps the bare name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from ingest.errors import FileUnreadable
+from ingest.limits import Limits, refuse_columns
+from ingest.readers import delimited
+from ingest.readers.framed import Broken, Framed, column_names
+
+if TYPE_CHECKING:
+    from ingest.profiles import Reading
+
+_DELIMITERS = ("|", "\t", ";", ",")
+_TITLE_LINES = 50
+_RULE = re.compile(r"[\s|+\-_=]*")
+_TABLE = re.compile(r"([A-Za-z0-9_/]+)[-~.]([A-Za-z0-9_/]+)")
+
+
+def frame(data: bytes, reading: Reading, limits: Limits) -> Framed:
+    """Cut an export into its records.
+
+    Raises:
+        FileUnreadable: no line of the first fifty is a header.
+    """
+    text = delimited.to_utf8(data, reading.encoding)
+    at, delimiter, header = _header(text, reading)
+    refuse_columns(len(header), limits)
+    if delimiter == "|" and header[0] == "" == header[-1]:
+        return _printed_list(text.decode("utf-8"), at, header)
+    dialect = reading.model_copy(update={"delimiter": delimiter, "title_rows": at})
+    framed = delimited.frame(text, dialect, limits, careful=delimiter != reading.delimiter)
+    return Framed(**(framed.__dict__ | {"header": _bare_names(framed.header)}))
+
+
+def _header(text: bytes, reading: Reading) -> tuple[int, str, list[str]]:
+    known = {alias.casefold() for aliases in reading.columns.values() for alias in aliases}
+    known |= {name.casefold() for name in reading.named_fields}
+    for at, line in enumerate(text[: 2**20].decode("utf-8", "replace").split("\n")[:_TITLE_LINES]):
+        delimiter = next((sign for sign in _DELIMITERS if sign in line), None)
+        if delimiter is None:
+            continue
+        names = [name.strip().strip('"') for name in line.rstrip("\r").split(delimiter)]
+        if sum(_bare(name).casefold() in known for name in names) > 1:
+            return at, delimiter, names
+    raise FileUnreadable(
+        "missing_column",
+        f"none of its first {_TITLE_LINES} lines is a header with columns of the profile (such as {', '.join(sorted(known)[:3]).upper()}), "
+        "separated by pipes, tabs, semicolons or commas; have it exported with technical field names",
+    )
+
+
+def _printed_list(text: str, at: int, header: Sequence[str]) -> Framed:
+    """Records are the lines between pipes; the titles, rules and headers of every page count as blank."""
+    lines = text.split("\n")
+    source = [line + "\n" for line in lines]
+    pipes = [place for place, sign in enumerate(lines[at]) if sign == "|"]
+    titles = {_shape(line) for line in lines[:at]}
+    first = 2 if len(header) > 2 and header[1] == "" else 1
+    names = _bare_names(header[first:-1])
+    rows: list[list[str | None]] = []
+    numbers: list[int] = []
+    broken: dict[int, Broken] = {}
+    for number, line in enumerate(lines[at + 1 :], at + 2):
+        if number == len(lines) and not line.strip():
+            break
+        cells = _cells(line.rstrip("\r"), pipes)
+        if _RULE.fullmatch(line) or _shape(line) in titles or [cell.strip() for cell in cells] == list(header):
+            rows.append([None] * len(names))
+        elif len(cells) == len(header):
+            rows.append([*cells[first:-1]])
+        else:
+            problem = f"has {max(len(cells) - first - 1, 0)} values where the header has {len(names)} columns"
+            broken[len(rows)] = Broken("columns", number, line.rstrip("\r"), problem)
+            rows.append([None] * len(names))
+        numbers.append(number)
+    cells_frame = pl.DataFrame(rows, schema=dict.fromkeys(column_names(len(names)), pl.String), orient="row")
+    return Framed(
+        header=names,
+        entries=len(rows),
+        first_line=at + 2,
+        cells=cells_frame,
+        lines=numbers,
+        broken=broken,
+        source=source,
+    )
+
+
+def _cells(line: str, pipes: Sequence[int]) -> list[str]:
+    """The cells of a line: cut where the header has its pipes, so that a pipe in a text does no harm; else at every pipe."""
+    if len(line) > pipes[-1] and all(line[place] == "|" for place in pipes):
+        starts = [-1, *pipes]
+        return [line[start + 1 : end] for start, end in zip(starts, [*pipes, len(line)], strict=True)]
+    return line.split("|")
+
+
+def _shape(line: str) -> str:
+    """A title without what differs from page to page."""
+    return re.sub(r"\d+", "0", re.sub(r"\s+", " ", line.strip()))
+
+
+def _bare(name: str) -> str:
+    found = _TABLE.fullmatch(name)
+    return found[2] if found else name
+
+
+def _bare_names(header: Sequence[str]) -> tuple[str, ...]:
+    names = [_bare(name) for name in header]
+    last = {name: place for place, name in enumerate(names)}
+    return tuple(
+        bare if last[bare] == place or name == bare else name
+        for place, (name, bare) in enumerate(zip(header, names, strict=True))
+    )
