@@ -290,6 +290,8 @@ class Reading(Settings):
     encoding: str = "utf-8"
     delimiter: str = Field(default=",", min_length=1, max_length=1)
     quote: str | None = Field(default='"', min_length=1, max_length=1)
+    escape: str | None = Field(default=None, min_length=1, max_length=1)
+    comment: str | None = Field(default=None, min_length=1)
     max_record_lines: int = Field(default=50, ge=1)
     title_rows: int = Field(default=0, ge=0)
     header: Texts | None = None
@@ -364,7 +366,7 @@ class Reading(Settings):
     @classmethod
     def _known_encoding(cls, encoding: str) -> str:
         try:
-            return codecs.lookup(encoding).name
+            return codecs.lookup(encoding).name.removesuffix("-sig")
         except LookupError as error:
             raise ValueError(f"{encoding!r} is no known encoding") from error
 
@@ -382,6 +384,8 @@ class Reading(Settings):
             raise ValueError("`thousands` and `decimal` are the same sign")
         if self.delimiter == self.quote:
             raise ValueError("`delimiter` and `quote` are the same sign")
+        if self.escape is not None and self.escape in (self.delimiter, self.quote):
+            raise ValueError("`escape` is the same sign as `delimiter` or `quote`")
         if self.header is not None and (self.header_rows > 1 or self.repeated_header):
             raise ValueError("`header` says that the file has none; leave out `header_rows` and `repeated_header`")
         if self.digit_grouping != "western" and self.thousands is None:

@@ -16,7 +16,7 @@ import polars as pl
 
 from ingest.errors import FileUnreadable
 from ingest.limits import Limits, refuse_columns
-from ingest.readers.delimited import to_utf8
+from ingest.readers.delimited import to_utf8, with_line_feeds
 from ingest.readers.framed import Broken, Framed, column_names
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def frame(data: bytes, reading: Reading, limits: Limits) -> Framed:
     Raises:
         FileUnreadable: the file is empty, not in the declared encoding, or has more keys than the limits allow.
     """
-    text = to_utf8(data, reading.encoding).decode("utf-8")
+    text = with_line_feeds(to_utf8(data, reading.encoding)).decode("utf-8")
     if not text.strip():
         raise FileUnreadable("empty_file", "is empty; ask the sender for it again")
     found = list(_elements(text) if text.lstrip().startswith("[") else _lines(text))
