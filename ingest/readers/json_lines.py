@@ -52,6 +52,8 @@ def frame(data: bytes, reading: Reading, limits: Limits) -> Framed:
             for key in record:
                 columns.setdefault(key, len(columns))
         refuse_columns(len(columns), limits)
+    if not columns:
+        raise _nothing_readable(found)
     rows: list[list[str | None]] = []
     broken: dict[int, Broken] = {}
     for index, (line, raw, record) in enumerate(found):
@@ -71,6 +73,18 @@ def frame(data: bytes, reading: Reading, limits: Limits) -> Framed:
         lines=[line for line, _, _ in found],
         broken=broken,
         texts=[raw for _, raw, _ in found],
+    )
+
+
+def _nothing_readable(found: list[tuple[int, str, _Record]]) -> FileUnreadable:
+    blank = sum(record == "" for _, _, record in found)
+    line, problem = next((line, record) for line, _, record in found if record != "")
+    return FileUnreadable(
+        "json",
+        f"no record of it can be read; line {line}: {problem or 'it has no keys'}; send it again as one JSON object per line",
+        line=line,
+        records=len(found) - blank,
+        blank=blank,
     )
 
 
@@ -192,7 +206,7 @@ def _problem(error: Exception) -> str:
     if isinstance(error, RecursionError):
         return "it is nested too deeply"
     if isinstance(error, json.JSONDecodeError):
-        return f"{error.msg} at sign {error.colno}"
+        return f"it is no JSON: {error.msg} at sign {error.colno}"
     return str(error)
 
 

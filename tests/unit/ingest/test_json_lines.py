@@ -89,7 +89,7 @@ def test_an_array_is_read_element_by_element():
         ('[{"a": 1}, {"a": 2}', 1, '{"a": 2}', "no comma and no end"),
         ('[{"a": 1}, {"a": ', 1, '{"a": ', "bytes 12 to 17"),
         ('[{"a": 1},', 1, "", "Expecting value"),
-        ('[{"a": 1} {"a": 2}]', 0, '{"a": 1} {"a": 2}]', "no comma"),
+        ('[{"a": 0}, {"a": 1} {"a": 2}]', 1, '{"a": 1} {"a": 2}]', "no comma"),
         ('[{"a": 1}] x', 1, "x", "behind the end"),
     ],
 )
@@ -105,6 +105,13 @@ def test_what_is_damaged_in_an_array_is_one_reject_to_its_end(text, good, raw, s
 def test_a_file_without_a_record_is_refused(text):
     with pytest.raises(FileUnreadable, match="empty"):
         framed(text)
+
+
+def test_a_file_without_a_readable_record_is_refused_with_their_number():
+    with pytest.raises(FileUnreadable, match="line 2: it is no JSON") as refused:
+        framed("\na;b\n1;2\n")
+
+    assert (refused.value.rule, refused.value.records, refused.value.blank) == ("json", 2, 1)
 
 
 def test_too_many_keys_are_refused():
@@ -127,8 +134,9 @@ JSON = st.recursive(
 )
 
 
-@given(st.lists(st.dictionaries(st.sampled_from("abc"), JSON, max_size=3), min_size=1, max_size=5))
+@given(st.lists(st.dictionaries(st.sampled_from("abc"), JSON, max_size=3), max_size=5))
 def test_lines_and_an_array_of_the_same_objects_give_the_same(objects):
+    objects = [{"z": 1}, *objects]
     lines = "".join(json.dumps(item) + "\n" for item in objects)
     array = json.dumps(objects, indent=1)
 
