@@ -693,7 +693,9 @@ def _check_extracts(profile_id: str, where: str, source: SqlSource, profile: Pro
 
 
 def _fits(file_name: str, pattern: str) -> bool:
-    return fnmatch.fnmatchcase(file_name.lower(), pattern.lower())
+    """Whether a name fits a pattern, whatever the case; a packed file may fit by its name before it was packed."""
+    name = file_name.lower()
+    return any(fnmatch.fnmatchcase(own, pattern.lower()) for own in {name, name.removesuffix(".gz")})
 
 
 def _point_columns(enrichment: PointInPolygon) -> tuple[str, str, str]:

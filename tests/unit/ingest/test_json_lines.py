@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from decimal import Decimal
 
 import pytest
@@ -125,6 +126,19 @@ def test_a_long_array_on_one_line_is_no_long_line():
     assert framed(text, Limits(line_bytes=50)).entries == 100
     with pytest.raises(FileUnreadable, match="longer than 50 bytes"):
         framed('{"a": "' + "x" * 60 + '"}', Limits(line_bytes=50))
+
+
+def test_decisions_lie_in_the_folder_of_their_profile_and_grow(landing):
+    line = '{"decision_id": "%s", "decided_at": "2026-03-02T15:00:00+05:30", "decided_by": "asha", "kind": "COMMENT", "subject": "x"}\n'
+    landing.put("decisions/2026-03-02.jsonl", line % "1")
+    landing.run()
+    landing.put("decisions/2026-03-02.jsonl", line % "1" + line % "2")
+    landing.run()
+
+    rows = landing.rows("decision")
+    assert rows["decision_id"].to_list() == ["1", "1", "2"]
+    assert rows["decided_at"].unique().to_list() == [datetime(2026, 3, 2, 9, 30)]
+    assert rows["_sender"].unique().to_list() == ["DECISIONS"]
 
 
 JSON = st.recursive(
