@@ -290,6 +290,8 @@ class Reading(Settings):
     encoding: str = "utf-8"
     delimiter: str = Field(default=",", min_length=1, max_length=1)
     quote: str | None = Field(default='"', min_length=1, max_length=1)
+    escape: str | None = Field(default=None, min_length=1, max_length=1)
+    comment: str | None = Field(default=None, min_length=1)
     max_record_lines: int = Field(default=50, ge=1)
     title_rows: int = Field(default=0, ge=0)
     header: Texts | None = None
@@ -373,7 +375,7 @@ class Reading(Settings):
     @classmethod
     def _known_encoding(cls, encoding: str) -> str:
         try:
-            return codecs.lookup(encoding).name
+            return codecs.lookup(encoding).name.removesuffix("-sig")
         except LookupError as error:
             raise ValueError(f"{encoding!r} is no known encoding") from error
 
@@ -391,6 +393,8 @@ class Reading(Settings):
             raise ValueError("`thousands` and `decimal` are the same sign")
         if self.delimiter == self.quote:
             raise ValueError("`delimiter` and `quote` are the same sign")
+        if self.escape is not None and self.escape in (self.delimiter, self.quote):
+            raise ValueError("`escape` is the same sign as `delimiter` or `quote`")
         if self.header is not None and (self.header_rows > 1 or self.repeated_header):
             raise ValueError("`header` says that the file has none; leave out `header_rows` and `repeated_header`")
         if self.digit_grouping != "western" and self.thousands is None:
@@ -699,7 +703,9 @@ def _check_extracts(profile_id: str, where: str, source: SqlSource, profile: Pro
 
 
 def _fits(file_name: str, pattern: str) -> bool:
-    return fnmatch.fnmatchcase(file_name.lower(), pattern.lower())
+    """Whether a name fits a pattern, whatever the case; a packed file may fit by its name before it was packed."""
+    name = file_name.lower()
+    return any(fnmatch.fnmatchcase(own, pattern.lower()) for own in {name, name.removesuffix(".gz")})
 
 
 def _point_columns(enrichment: PointInPolygon) -> tuple[str, str, str]:
