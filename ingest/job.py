@@ -617,14 +617,18 @@ def _source(
 
 
 def _taken(item: LandingFile | _SeedFile, reading: Reading, limits: Limits) -> tuple[str, int, Callable[[], bytes]]:
-    """Digest, size and content of a file; one that is refused before it is read says why when its content is asked for."""
+    """Digest, size and content of a file; one that is refused before it is read says why when its content is asked for.
+
+    Where the file's name gives the business date, the digest is over name and content: equal stock on two days is not one statement sent twice.
+    """
     if isinstance(item, _SeedFile):
         return _sha256(item.data), len(item.data), partial(_same, item.data)
     try:
         data = item.read(limits, by_lines=reading.format in readers.LINES)
     except FileUnreadable as refusal:
         return item.fingerprint(), 0, partial(_refuse, refusal)
-    return _sha256(data), len(data), partial(_same, data)
+    named = item.name.rpartition("/")[2].encode() if reading.period.gives_business_date else b""
+    return _sha256(named + data), len(data), partial(_same, data)
 
 
 def _same(data: bytes) -> bytes:

@@ -136,11 +136,16 @@ class Cadence(Settings):
 
 
 class Period(Settings):
-    """How a file says which business dates it covers: by its name, else by the day on which it arrived."""
+    """How a file says which business dates it covers: by its name, else by the day on which it arrived.
+
+    Attributes:
+        gives_business_date: a record without a business date of its own has the last day that its file covers.
+    """
 
     pattern: str | None = r"(?P<from>\d{4}-\d{2}-\d{2})(?:_(?P<to>\d{4}-\d{2}-\d{2}))?"
     format: str = "%Y-%m-%d"
     arrival_offset_days: int | None = None
+    gives_business_date: bool = False
 
     @field_validator("pattern")
     @classmethod
@@ -326,6 +331,7 @@ class Reading(Settings):
     pad: dict[str, Annotated[int, Field(ge=1, le=40)]] = {}
     values: dict[str, dict[str, Text]] = {}
     units: dict[str, Texts] = {}
+    voucher_types: dict[str, Text] = {}
     constants: dict[str, Text] = {}
     defaults: dict[str, Text] = {}
     sign: Literal["by_document_type", "as_sent"] = "by_document_type"
@@ -596,6 +602,8 @@ def _check_reading(profile_id: str, reading: Reading, contract: Contract) -> Non
             profile_id,
             f"{where}: records are not chosen by {', '.join(chosen_by)}, which is personal data and would stand in reports",
         )
+    if reading.period.gives_business_date and not contract.is_dated:
+        raise ProfileInvalid(profile_id, f"{where}.period: there is no business date in {contract.feed}")
     if reading.mode == "replace" and not contract.is_dated:
         raise ProfileInvalid(profile_id, f"{where}.mode: replace needs a feed with a business date")
     for split in reading.split:
