@@ -551,6 +551,7 @@ def _next_step(rule: str) -> str:
         "unrouted": "name it under `where` of the feed that it belongs to, or under `leave_out`",
         "split": "have the sender mend the value, or widen the profile's pattern",
         "xml": "have the sender mend it and send it again; the elements around it are read",
+        "beside": "have both files sent together, in one folder or archive",
         "truncated": "have the sender send the whole file; what stands before is read",
         "encoding": "have the sender mend it, or state the right `encoding` in the profile",
         "required": "have the sender fill it, or give the profile a constant or default",

@@ -291,6 +291,7 @@ class Reading(Settings):
     """Everything that decides how one feed's files of a profile are read."""
 
     files: Texts
+    beside: Texts = ()
     format: str = "csv"
     encoding: str = "utf-8"
     delimiter: str = Field(default=",", min_length=1, max_length=1)
@@ -408,6 +409,8 @@ class Reading(Settings):
 
     @model_validator(mode="after")
     def _fields_of_the_format(self) -> Reading:
+        if self.beside and self.format != "tally_loader":
+            raise ValueError(f"format {self.format} reads no files `beside` its own")
         reader = readers.STRUCTURED.get(self.format)
         if reader is not None:
             unknown = sorted(self.named_fields - set(reader.FIELDS))

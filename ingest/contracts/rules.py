@@ -40,6 +40,7 @@ FRAMING_RULES = {
     "xml_depth": "XML elements do not stand too deep inside each other.",
     "xml_size": "An XML element is no longer than can be held at once.",
     "xml_entities": "An XML file declares no entities.",
+    "beside": "What a record needs from a file beside its own is there.",
     "truncated": "The file goes on to its end.",
 }
 

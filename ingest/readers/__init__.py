@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from ingest import archives
 from ingest.errors import FileUnreadable
 from ingest.limits import DEFAULT, Limits, refuse_long_line, short_lines
-from ingest.readers import delimited, excel, fixed_width, json_lines, poslog, tally, tally_stock
+from ingest.readers import delimited, excel, fixed_width, json_lines, poslog, tally, tally_loader, tally_stock
 from ingest.readers.framed import Broken, Entry, Framed, column_names, from_entries
 
 if TYPE_CHECKING:
@@ -52,12 +52,13 @@ TABLES: dict[str, Table] = {
     "fixed_width": fixed_width.frame,
     "jsonl": json_lines.frame,
 }
-LINES = frozenset({"csv", "fixed_width", "jsonl"})
+LINES = frozenset({"csv", "fixed_width", "jsonl", "tally_loader"})
 """Tables in which a record is a line."""
 STRUCTURED: dict[str, StructuredReader] = {
     "nrf_poslog": poslog,
     "tally_xml": tally,
     "tally_stock": tally_stock,
+    "tally_loader": tally_loader,
 }
 
 

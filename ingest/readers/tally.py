@@ -180,6 +180,7 @@ def _voucher(piece: xml.Piece, reading: Reading) -> Iterator[Line]:
             entry=Entry(values, record.item.line, record.item.text, left_out=reason),
             day=day,
             base_type=base,
+            document=values["VOUCHERNUMBER"],
             item=values["STOCKITEMNAME"],
             tracking=values["TRACKINGNUMBER"],
             actual=record.measures.actual,

@@ -66,7 +66,7 @@ class Line:
 
     Attributes:
         entry: what is handed over; quantities and amounts that are known stand in it once signs are settled.
-        day: of the voucher, in a form that sorts.
+        day, document: date of the voucher, in a form that sorts, and its number.
         actual, billed, amount: as written.
         is_inward: what the entry itself says about its direction (ISDEEMEDPOSITIVE), if it does.
     """
@@ -74,6 +74,7 @@ class Line:
     entry: Entry
     day: str
     base_type: str
+    document: str | None = None
     item: str | None = None
     tracking: str | None = None
     actual: Decimal | None = None
@@ -228,7 +229,7 @@ def _repeated(lines: Sequence[Line | Broken]) -> dict[int, str]:
         winner = next(valued, in_order[0][1])
         for index, line in group:
             if (line.base_type in NOTES) != (winner.base_type in NOTES):
-                document = " ".join(filter(None, (winner.base_type, winner.entry.values.get("VOUCHERNUMBER"))))
+                document = " ".join(filter(None, (winner.base_type, winner.document)))
                 repeated[index] = f"counted with tracking number {line.tracking}: {document}"
     return repeated
 
