@@ -136,11 +136,16 @@ class Cadence(Settings):
 
 
 class Period(Settings):
-    """How a file says which business dates it covers: by its name, else by the day on which it arrived."""
+    """How a file says which business dates it covers: by its name, else by the day on which it arrived.
+
+    Attributes:
+        gives_business_date: a record without a business date of its own has the last day that its file covers.
+    """
 
     pattern: str | None = r"(?P<from>\d{4}-\d{2}-\d{2})(?:_(?P<to>\d{4}-\d{2}-\d{2}))?"
     format: str = "%Y-%m-%d"
     arrival_offset_days: int | None = None
+    gives_business_date: bool = False
 
     @field_validator("pattern")
     @classmethod
@@ -286,6 +291,7 @@ class Reading(Settings):
     """Everything that decides how one feed's files of a profile are read."""
 
     files: Texts
+    beside: Texts = ()
     format: str = "csv"
     encoding: str = "utf-8"
     delimiter: str = Field(default=",", min_length=1, max_length=1)
@@ -332,6 +338,7 @@ class Reading(Settings):
     strip_leading_zeros: tuple[str, ...] = ()
     values: dict[str, dict[str, Text]] = {}
     units: dict[str, Texts] = {}
+    voucher_types: dict[str, Text] = {}
     constants: dict[str, Text] = {}
     defaults: dict[str, Text] = {}
     sign: Literal["by_document_type", "as_sent"] = "by_document_type"
@@ -415,6 +422,8 @@ class Reading(Settings):
 
     @model_validator(mode="after")
     def _fields_of_the_format(self) -> Reading:
+        if self.beside and self.format != "tally_loader":
+            raise ValueError(f"format {self.format} reads no files `beside` its own")
         reader = readers.STRUCTURED.get(self.format)
         if reader is not None:
             unknown = sorted(name for name in self.named_fields if name not in reader.FIELDS)
@@ -609,6 +618,8 @@ def _check_reading(profile_id: str, reading: Reading, contract: Contract) -> Non
             profile_id,
             f"{where}: records are not chosen by {', '.join(chosen_by)}, which is personal data and would stand in reports",
         )
+    if reading.period.gives_business_date and not contract.is_dated:
+        raise ProfileInvalid(profile_id, f"{where}.period: there is no business date in {contract.feed}")
     if reading.mode == "replace" and not contract.is_dated:
         raise ProfileInvalid(profile_id, f"{where}.mode: replace needs a feed with a business date")
     for split in reading.split:

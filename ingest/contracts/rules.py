@@ -48,6 +48,7 @@ FRAMING_RULES = {
     "xml_size": "An XML element is no longer than can be held at once.",
     "xml_entities": "An XML file declares no entities.",
     "idoc": "An IDoc has a control record, is of a type that is read, and has as many items as it says.",
+    "beside": "What a record needs from a file beside its own is there.",
     "truncated": "The file goes on to its end.",
 }
 
