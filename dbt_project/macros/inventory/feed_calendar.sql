@@ -1,35 +1,53 @@
 {#-
-    The cadence rule: a sender x feed that has sent files naming a single day owes one for every calendar day from its first such day on, up to
-    `until`. Whoever sends ranges only owes nothing.
+    The cadence rule. A sender x feed that owes files by the day owes one for every calendar day from the first day on that a file named alone,
+    up to `until`; whoever sends ranges only owes nothing. One that owes by the week or month owes all days of every week or month that has
+    ended, from the first day on that a file told of. Weekdays off and holidays are never owed.
 
-    `coverage`: feed, sender, date_from, date_to, names_day; one row per file taken in.
+    `coverage`: feed, sender, date_from, date_to, names_day, every (day, week, month), weekdays_off and holidays (lists as text); one row per
+    file taken in, or per sender who is expected from `date_from` on.
 -#}
 {% macro owed_day_sql(coverage, until) -%}
-with first_named_day as (
+with obligation as (
     select
         feed,
         sender,
-        min(date_from) as first_date
-    from {{ coverage }} as named
-    where names_day
+        max(every) as every,
+        max(weekdays_off) as weekdays_off,
+        max(holidays) as holidays,
+        case when max(every) = 'day' then min(case when names_day then date_from end) else min(date_from) end as first_date
+    from {{ coverage }} as told
     group by feed, sender
 ),
 
 owing as (
     select
+        *,
+        case
+            when every = 'day' then {{ until }}
+            else {{ add_days("case when every = 'week' then " ~ period_start('week', add_days(until, 1)) ~ " else " ~ period_start('month', add_days(until, 1)) ~ " end", -1) }}
+        end as until_date
+    from obligation
+),
+
+calendar_day as (
+    select
         feed,
         sender,
-        first_date,
-        {{ until }} as until_date
-    from first_named_day
+        weekdays_off,
+        holidays,
+        {{ each_day('first_date', 'until_date') }} as business_date
+    from owing
+    where first_date <= until_date
 )
 
 select
     feed,
     sender,
-    {{ each_day('first_date', 'until_date') }} as business_date
-from owing
-where first_date <= until_date
+    business_date
+from calendar_day
+where
+    position(cast({{ day_of_week('business_date') }} as varchar) in weekdays_off) = 0
+    and position(cast(business_date as varchar) in holidays) = 0
 {%- endmacro %}
 
 {#- Owed days that no file covers. -#}

@@ -103,7 +103,7 @@ chained as (
 ),
 
 missing_day as ({{ missing_day_sql(
-    "(select feed, sender, date_from, date_to, names_day from " ~ coverage ~ " as taken_in"
+    "(select feed, sender, date_from, date_to, names_day, every, weekdays_off, holidays from " ~ coverage ~ " as taken_in"
     ~ " where feed in ('dms_invoice_line', 'goods_receipt', 'dms_stock'))",
     "least(" ~ as_of ~ ", (select max(date_to) from " ~ coverage ~ " as known))"
 ) }}),

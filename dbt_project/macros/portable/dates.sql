@@ -3,6 +3,15 @@
     cast(date_trunc('{{ grain }}', {{ date }}) as date)
 {%- endmacro %}
 
+{# The last day of the day, week or month (as the column `grain` says) that holds a date. #}
+{% macro period_end(grain, date) -%}
+    case {{ grain }}
+        when 'week' then {{ add_days(period_start('week', date), 6) }}
+        when 'month' then {{ add_days(period_start('month', add_days(period_start('month', date), 31)), -1) }}
+        else {{ date }}
+    end
+{%- endmacro %}
+
 {# Whole days from one date to another. #}
 {% macro days_between(date_from, date_to) -%}
     {%- if target.type == 'spark' -%}

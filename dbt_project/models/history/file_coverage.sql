@@ -6,6 +6,8 @@ select
     sender,
     date_from,
     date_to,
-    names_day
-from {{ ref('stg_file') }}
-where status <> 'rejected'
+    names_day,
+    every,
+    weekdays_off,
+    holidays
+from {{ ref('int_file_coverage') }}

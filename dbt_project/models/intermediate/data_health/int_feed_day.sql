@@ -9,9 +9,12 @@ with landed as (
         least(date_to, {{ shown_until() }}) as date_to,
         names_day,
         status,
-        arrived_at
-    from {{ ref('stg_file') }}
-    where status in ('loaded', 'nil') and date_from is not null and date_from <= {{ shown_until() }}
+        arrived_at,
+        every,
+        weekdays_off,
+        holidays
+    from {{ ref('int_file_coverage') }}
+    where date_from is not null and date_from <= {{ shown_until() }}
 ),
 
 owed_day as (
@@ -27,6 +30,7 @@ covered_day as (
         status,
         arrived_at
     from landed
+    where status <> 'expected'
 ),
 
 arrival as (

@@ -10,7 +10,7 @@ due as (
         case
             when feed_day.is_owed
                 then {{ utc_time(
-                    add_days('feed_day.business_date', 'coalesce(cut_off.days, 1)'),
+                    add_days(period_end('cut_off.every', 'feed_day.business_date'), 'coalesce(cut_off.days, 1)'),
                     "coalesce(cut_off.time_of_day, '12:00')",
                     "coalesce(cut_off.zone, 'UTC')"
                 ) }}

@@ -3,5 +3,6 @@ select
     feed,
     days,
     time_of_day,
-    zone
+    zone,
+    every
 from {{ snapshot('cut_off') }}

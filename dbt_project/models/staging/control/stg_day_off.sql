@@ -1,0 +1,6 @@
+select
+    profile,
+    feed,
+    weekday,
+    holiday
+from {{ snapshot('day_off') }}

@@ -1,0 +1,6 @@
+select
+    profile,
+    feed,
+    sender,
+    since
+from {{ snapshot('expected') }}
