@@ -31,9 +31,25 @@
     select {{ columns }} from {{ arguments['temp_relation'] }};
 {%- endmacro %}
 
-{# Whether a row lies in a touched partition; `column`: what holds its business_date, week_start or month_start, the name told by `partition`. #}
+{#
+    Whether a row lies in a touched partition; `column`: what holds its business_date, week_start or month_start, the name told by `partition`. The
+    first and the last one stand there as literals, so that the engine reads no more than lies between.
+#}
 {% macro touched(partition, column=none) -%}
-    {{ column or partition }} in (select {{ partition }} from {{ ref('int_touched_day') }})
+    {%- set bounds = touched_bounds(partition) -%}
+    ({{ column or partition }} in (select {{ partition }} from {{ ref('int_touched_day') }})
+    {%- if bounds %} and {{ column or partition }} between {{ bounds[0] }} and {{ bounds[1] }}{% endif %})
+{%- endmacro %}
+
+{# The first and the last touched day (week, month) as literals; where there is none, a span that holds none; nothing before there are touched days. #}
+{% macro touched_bounds(partition) -%}
+    {%- set days = ref('int_touched_day') -%}
+    {%- if execute and load_relation(days) -%}
+        {%- set found = run_query('select min(' ~ partition ~ '), max(' ~ partition ~ ') from ' ~ days) -%}
+        {%- set first, last = found.columns[0].values()[0], found.columns[1].values()[0] -%}
+        {{ return(["date '" ~ first ~ "'", "date '" ~ last ~ "'"] if first else [for_ever(), since_ever()]) }}
+    {%- endif -%}
+    {{ return([]) }}
 {%- endmacro %}
 
 {# The same as a further condition, in an increment only; the model must state that it depends on int_touched_day. #}
@@ -49,5 +65,5 @@
 
 {# The first touched day; where there is none, for ever. #}
 {% macro first_touched_day() -%}
-    (select coalesce(min(business_date), {{ for_ever() }}) from {{ ref('int_touched_day') }})
+    {{ (touched_bounds('business_date') or [since_ever()])[0] }}
 {%- endmacro %}

@@ -2,18 +2,16 @@
     One row per combination of the columns of the grain, which `meta.grain` names for the reader.
 
     A large table that increments keep up says what of it they touch, so that a build tests what it made: `partition` = the column that holds
-    business_date, week_start or month_start; `key` = the column whose values on touched days are looked at wherever they stand, for a grain
-    without a date; `chain` = the date column of a chain, looked at from the first touched day on. A full build touches everything.
+    business_date, week_start or month_start; `chain` = the date column of a chain, looked at from the first touched day on. A full build
+    touches everything.
 #}
-{% test grain_is_unique(model, columns, partition=none, key=none, chain=none) %}
+{% test grain_is_unique(model, columns, partition=none, chain=none) %}
 select
     {{ columns | join(', ') }},
     count(*) as rows_found
 from {{ model }}
 {%- if partition %}
 where {{ touched(partition) }}
-{%- elif key %}
-where {{ key }} in (select touched_row.{{ key }} from {{ model }} as touched_row where {{ touched('business_date', 'touched_row.business_date') }})
 {%- elif chain %}
 where {{ chain }} >= {{ first_touched_day() }}
 {%- endif %}
