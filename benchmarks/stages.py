@@ -1,6 +1,7 @@
 """What each stage costs: one made network, from nothing, then one new day, then nothing new. `make bench`.
 
-Prints seconds and CPU seconds (of all processes of the stage) per stage as a table, or as JSON with --json.
+Prints seconds and CPU seconds (of all processes of the stage) per stage as a table, with the share that one new day costs of a start from nothing; or as
+JSON with --json.
 """
 
 from __future__ import annotations
@@ -44,9 +45,11 @@ def main() -> None:
     if given.json:
         sys.stdout.write(json.dumps(costs, indent=1) + "\n")
         return
+    whole = {row["stage"]: float(row["cpu_seconds"]) for row in costs if row["what"] == "from nothing"}
     for row in costs:
+        share = f" {float(row['cpu_seconds']) / whole[str(row['stage'])]:>6.0%}" if row["what"] == "one new day" else ""
         sys.stdout.write(
-            f"{row['what']:<13} {row['stage']:<9} {row['seconds']:>7.1f} s {row['cpu_seconds']:>7.1f} CPU s\n"
+            f"{row['what']:<13} {row['stage']:<9} {row['seconds']:>7.1f} s {row['cpu_seconds']:>7.1f} CPU s{share}\n"
         )
 
 

@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
-from hashlib import sha256
+from hashlib import md5, sha256
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,10 @@ from sellthrough.warehouse import passed_build
 
 Progress = Callable[[int, int, str], None]
 
+Parts = dict[str, tuple[int, str]]
+
 STORAGE_VERSION = "v1.2.0"
+SWOLLEN = 1.5
 PUBLIC, HISTORY, PUBLICATION = "reporting", "history", "publication"
 
 
@@ -104,22 +107,30 @@ def _publish(
     _sweep(settings.serving)
     fresh = beside(versions / "fresh.duckdb")
     fresh.unlink(missing_ok=True)
+    base = _base(settings, pointer, made_from)
+    if base:
+        shutil.copyfile(base, fresh)
+    known = pointer.get("parts", {}) if base else {}
+    parts: dict[str, Parts] = {}
     with duckdb.connect() as con:
         con.execute(f"attach '{_quoted(settings.warehouse)}' as warehouse (read_only)")
-        con.execute(f"attach '{_quoted(fresh)}' as fresh (storage_version '{STORAGE_VERSION}')")
+        con.execute(f"attach '{_quoted(fresh)}' as fresh" + ("" if base else f" (storage_version '{STORAGE_VERSION}')"))
         earlier = settings.published.exists()
         if earlier:
             con.execute(f"attach '{_quoted(settings.published)}' as earlier (read_only)")
         sources = _sources(con, marts, alerts, earlier)
         for schema in (PUBLIC, HISTORY):
             con.execute(f"create schema if not exists fresh.{schema}")
+        _drop_others(con, sources)
         for number, source in enumerate(sources, 1):
-            con.execute(f"create table {source.copy} as select * from {source.path}")
-            _check(con, source)
+            changed = _bring_up(con, source)
+            if source.schema == PUBLIC:
+                parts[source.name] = _parts(con, source, changed, known.get(source.name, {}))
             if progress:
                 progress(number, len(sources), source.name)
-        _copy_comments(con, sources)
-        tables = {source.name: _content(con, source) for source in sources if source.schema == PUBLIC}
+        tables = {
+            source.name: _content(con, source, parts[source.name]) for source in sources if source.schema == PUBLIC
+        }
         carried = alerts if alerts.get("status") == "passed" else pointer
         row = {
             "seq": marts["through_seq"],
@@ -138,7 +149,7 @@ def _publish(
             _create_macros(con)
     if unchanged:
         fresh.unlink()
-        write_json(settings.serving / "current.json", {**pointer, "made_from": made_from})
+        write_json(settings.serving / "current.json", {**pointer, "made_from": made_from, "parts": parts})
         return _publication(pointer, changed=False)
     version = versions / f"{marts['through_seq']:010d}-{_digest(tables, row)}.duckdb"
     fresh.chmod(0o444)
@@ -150,7 +161,9 @@ def _publish(
         **row,
         "published_at": published_at,
         "made_from": made_from,
+        "whole_bytes": pointer["whole_bytes"] if base else version.stat().st_size,
         "tables": tables,
+        "parts": parts,
     }
     write_json(settings.serving / "current.json", pointer)
     _keep_last(versions, version, settings.keep_published)
@@ -186,48 +199,117 @@ def _sources(
     return [sources[key] for key in sorted(sources)]
 
 
-def _check(con: duckdb.DuckDBPyConnection, source: Source) -> None:
-    """Compare row count and the exact totals of every integer and decimal column."""
-    catalog = source.catalog
-    columns = con.execute(
-        "select column_name from duckdb_columns() where database_name = ? and schema_name = ? and table_name = ? "
-        "and (data_type in ('BIGINT', 'INTEGER') or data_type like 'DECIMAL%') order by column_index",
-        [catalog, source.schema, source.name],
-    ).fetchall()
-    totals = ", ".join(["count(*)", *(f'sum("{name}")' for (name,) in columns)])
-    want = con.execute(f"select {totals} from {source.path}").fetchone()
-    have = con.execute(f"select {totals} from {source.copy}").fetchone()
+def _base(settings: Settings, pointer: dict[str, Any], made_from: dict[str, Any]) -> Path | None:
+    """The published version to start from: that of the same models, unless what was replaced in it since it was written whole has swollen it."""
+    if pointer.get("made_from", {}).get("code") != made_from["code"] or not _stands(settings, pointer):
+        return None
+    version = settings.serving / pointer["file"]
+    swollen = version.stat().st_size > SWOLLEN * pointer.get("whole_bytes", 0)
+    return None if swollen else version
+
+
+def _drop_others(con: duckdb.DuckDBPyConnection, sources: list[Source]) -> None:
+    """Take out of the copy what it has from the version before and should not have."""
+    wanted = {(source.schema, source.name) for source in sources}
+    found = con.execute("select schema_name, table_name from duckdb_tables() where database_name = 'fresh'").fetchall()
+    for schema, name in found:
+        if (schema, name) not in wanted:
+            con.execute(f'drop table fresh.{schema}."{name}"')
+
+
+def _bring_up(con: duckdb.DuckDBPyConnection, source: Source) -> set[date | None]:
+    """Make the copy of one table equal to its source, by the days (weeks, months) that differ; give these back.
+
+    Raises:
+        PublishCheckFailed: the copy differs from the source after all.
+    """
+    columns = _columns(con, source.catalog, source)
+    part = _part(columns)
+    want = _marks(con, source.path, columns, part)
+    if _columns(con, "fresh", source) == columns:
+        have = _marks(con, source.copy, columns, part)
+        changed = {key for key in want.keys() | have.keys() if want.get(key) != have.get(key)}
+        if changed:
+            _name_changed(con, changed)
+            con.execute(f"delete from {source.copy} where exists ({_is_changed(part)})")
+            con.execute(f"insert into {source.copy} select * from {source.path} where exists ({_is_changed(part)})")
+            have = _marks(con, source.copy, columns, part)
+    else:
+        con.execute(f"create or replace table {source.copy} as select * from {source.path}")
+        _copy_comments(con, source)
+        changed, have = set(want), _marks(con, source.copy, columns, part)
     if want != have:
+        wrong = sorted(str(key) for key in want.keys() | have.keys() if want.get(key) != have.get(key))
         raise PublishCheckFailed(
-            f"The copy of {source.schema}.{source.name} has totals {have}, the {catalog} has {want}. Readers keep the last good copy. "
+            f"The copy of {source.schema}.{source.name} differs from the {source.catalog} ({', '.join(wrong[:3])}). Readers keep the last good copy. "
             "Run `sellthrough publish` again; if it stays, look for a full disk."
         )
+    return changed
 
 
-def _content(con: duckdb.DuckDBPyConnection, source: Source) -> dict[str, Any]:
+def _columns(con: duckdb.DuckDBPyConnection, catalog: str, source: Source) -> list[tuple[str, str]]:
+    """Names and types of a table's columns; none where there is no such table."""
+    found: list[tuple[str, str]] = con.execute(
+        "select column_name, data_type from duckdb_columns() where database_name = ? and schema_name = ? and table_name = ? "
+        "order by column_index",
+        [catalog, source.schema, source.name],
+    ).fetchall()
+    return found
+
+
+def _part(columns: list[tuple[str, str]]) -> str:
+    """The column by whose values a table is brought up part by part; a table without one has a single part."""
+    dates = [name for name, _ in columns if name in ("business_date", "week_start", "month_start")]
+    return f'"{dates[0]}"' if dates else "cast(null as date)"
+
+
+def _name_changed(con: duckdb.DuckDBPyConnection, parts: set[date | None]) -> None:
+    con.execute("create or replace temp table changed as select unnest(?::date[]) as part", [list(parts)])
+
+
+def _is_changed(part: str) -> str:
+    return f"select 1 from changed where changed.part is not distinct from {part}"
+
+
+def _marks(
+    con: duckdb.DuckDBPyConnection, table: str, columns: list[tuple[str, str]], part: str
+) -> dict[date | None, tuple[int, int]]:
+    """Rows of each part of a table, and a hash over them in any order, good for comparing within this process."""
+    names = ", ".join(f'"{name}"' for name, _ in columns)
+    rows = con.execute(f"select {part}, count(*), sum(hash({names})::hugeint) from {table} group by 1").fetchall()
+    return {key: (count, total) for key, count, total in rows}
+
+
+def _parts(con: duckdb.DuckDBPyConnection, source: Source, changed: set[date | None], known: Parts) -> Parts:
+    """Rows of each part, and the sum of the hashes of its rows: as known where nothing changed, else counted anew."""
+    part = _part(_columns(con, "fresh", source))
+    keys = {key for (key,) in con.execute(f"select distinct {part} from {source.copy}").fetchall()}
+    fresh = {key for key in keys if key in changed or str(key) not in known}
+    _name_changed(con, fresh)
+    counted = con.execute(
+        f"select {part}, count(*), sum(md5_number_lower(to_json(t)::varchar)::hugeint) from {source.copy} as t "
+        f"where exists ({_is_changed(part)}) group by 1"
+    ).fetchall()
+    kept = {str(key): known[str(key)] for key in keys - fresh}
+    return kept | {str(key): (rows, str(total)) for key, rows, total in counted}
+
+
+def _content(con: duckdb.DuckDBPyConnection, source: Source, parts: Parts) -> dict[str, Any]:
     """Rows and a hash over them that depends on neither their order nor the file."""
-    row = con.execute(
-        f"select count(*), coalesce(sum(md5_number_lower(to_json(t)::varchar)::hugeint), 0) from {source.copy} as t"
-    ).fetchone()
-    rows, total = row or (0, 0)
-    columns = con.execute(
-        "select string_agg(column_name || ' ' || data_type, ',' order by column_index) from duckdb_columns() "
-        "where database_name = 'fresh' and schema_name = ? and table_name = ?",
-        [source.schema, source.name],
-    ).fetchone()
-    mixed = con.execute("select md5(?)", [f"{columns}|{rows}|{total}"]).fetchone()
-    return {"rows": rows, "hash": (mixed or ("",))[0]}
+    rows = sum(count for count, _ in parts.values())
+    total = sum(int(each) for _, each in parts.values())
+    columns = ",".join(f"{name} {kind}" for name, kind in _columns(con, "fresh", source))
+    return {"rows": rows, "hash": md5(f"{columns}|{rows}|{total}".encode(), usedforsecurity=False).hexdigest()}
 
 
-def _copy_comments(con: duckdb.DuckDBPyConnection, sources: list[Source]) -> None:
-    """Carry the descriptions of tables and columns along, where the warehouse has them."""
-    for source in sources:
-        comments = con.execute(
-            "select column_name, comment from duckdb_columns() where database_name = ? and schema_name = ? and table_name = ? and comment is not null",
-            [source.catalog, source.schema, source.name],
-        ).fetchall()
-        for column, comment in comments:
-            con.execute(f"""comment on column {source.copy}."{column}" is '{comment.replace("'", "''")}'""")
+def _copy_comments(con: duckdb.DuckDBPyConnection, source: Source) -> None:
+    """Carry the descriptions of a table's columns along, where the warehouse has them."""
+    comments = con.execute(
+        "select column_name, comment from duckdb_columns() where database_name = ? and schema_name = ? and table_name = ? and comment is not null",
+        [source.catalog, source.schema, source.name],
+    ).fetchall()
+    for column, comment in comments:
+        con.execute(f"""comment on column {source.copy}."{column}" is '{comment.replace("'", "''")}'""")
 
 
 def _write_publication(

@@ -39,7 +39,11 @@ class Settings(BaseSettings):
     home: Path = Field(default=Path("data"), description="The data home: landing, bronze, warehouse, serving, state.")
     as_of: date | None = Field(default=None, description="What counts as today; default: latest business date loaded.")
     dbt_project: Path = Field(default=PROJECT_ROOT / "dbt_project", description="The dbt project's folder.")
-    dbt_threads: int = Field(default=2, ge=1, description="Models that dbt builds at the same time.")
+    dbt_threads: int = Field(
+        default=1,
+        ge=1,
+        description="Models that dbt builds at the same time; the engine uses all cores for each of them.",
+    )
     keep_published: int = Field(default=3, ge=1, description="Published versions that stay under serving/versions.")
     horizon_weeks: int = Field(default=8, ge=1, description="Weeks that the forecast looks ahead.")
     forecast_origins: int = Field(default=3, ge=1, description="Rolling origins of the backtest.")

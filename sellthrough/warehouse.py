@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,8 @@ from sellthrough.files import beside, digest_of, read_json, swap, write_json, wr
 from sellthrough.settings import Settings
 
 Progress = Callable[[int, int, str], None]
+
+PHASE_1, PHASE_2 = ["--selector", "phase_1"], ["--selector", "phase_2"]
 
 
 @dataclass(frozen=True)
@@ -70,24 +72,57 @@ def build(
         if not snapshot.through_seq or as_of is None:
             raise NothingCommitted(settings.home)
         before = read_json(settings.state / "build.json")
-        code = code_digest(settings)
-        stale = before.get("code") not in (None, code) or before.get("through_seq", 0) > snapshot.through_seq
-        full = full or stale
         shown = {
             "through_seq": snapshot.through_seq,
             "as_of": as_of,
             "pinned": pinned,
-            "code": code,
+            "code": code_digest(settings),
             "seeds": seeds_digest(settings),
+            "quality": _quality_path(settings),
         }
+        stale = before.get("code") not in (None, shown["code"]) or before.get("through_seq", 0) > snapshot.through_seq
+        full = full or stale
+        standing = not full and before.get("seeds") == shown["seeds"] and _stands_as_left(settings, before)
         write_json(settings.state / "build.json", {**shown, "status": "running"})
-        _write_build(settings, snapshot.through_seq, as_of)
+        _write_build(
+            settings,
+            snapshot.through_seq,
+            as_of,
+            *((before["through_seq"], before["as_of"]) if standing else (0, as_of)),
+        )
         _write_state_files(settings)
-        report = _dbt(settings, "phase_1", snapshot.through_seq, as_of, full, lock, progress)
+        nodes = PHASE_1
+        if standing:
+            nodes = changed_nodes(
+                feeds=_feeds_since(settings, before["through_seq"]),
+                as_of=before["as_of"] != str(as_of),
+                quality=before.get("quality") != shown["quality"],
+            )
+        report = _dbt(settings, "phase_1", nodes, snapshot.through_seq, as_of, full, lock, progress)
+        if standing:
+            report = replace(report, relations=sorted({*before["relations"], *report.relations}))
         panel = export_panel(settings)
         suggestions = steward.suggest(settings)
         _record(settings, "build.json", report, {**shown, "panel": panel, "suggestions": suggestions})
     return report
+
+
+def changed_nodes(feeds: Iterable[str], as_of: bool, quality: bool) -> list[str]:
+    """What dbt must make anew and test, on a warehouse that stands since the last build, when only so much has changed.
+
+    Tables and tests downstream of it; of the views only those that name the files of a feed, for a view reads what it reads anew each time.
+
+    Args:
+        feeds: feeds with new commits.
+        as_of: whether the as-of date is another one.
+        quality: whether expectations were evaluated anew.
+    """
+    sources = [f"source:bronze.{feed}" for feed in sorted(feeds)]
+    roots = [*sources, "tag:commit_log", *(["stg_build"] if as_of else []), *(["quality_result"] if quality else [])]
+    kinds = ("config.materialized:table", "config.materialized:incremental", "resource_type:test")
+    chosen = [f"{root}+,{kind}" for root in roots for kind in kinds]
+    naming_files = [f"{source}+1,resource_type:model" for source in sources]
+    return ["--select", *chosen, *naming_files, "--exclude", "source:forecast+", "source:steward+", "resource_type:unit_test"]
 
 
 def alert(settings: Settings, as_of: date | None = None, progress: Progress | None = None) -> BuildReport:
@@ -106,9 +141,8 @@ def alert(settings: Settings, as_of: date | None = None, progress: Progress | No
             raise AsOfDiffers(f"The marts stand for {built_for}. Run `sellthrough build --as-of {wanted}` first.")
         shown = {"through_seq": marts["through_seq"], "as_of": built_for, "inputs": alert_inputs(settings)}
         write_json(settings.state / "alert.json", {**shown, "status": "running"})
-        _write_build(settings, marts["through_seq"], built_for)
         _write_state_files(settings)
-        report = _dbt(settings, "phase_2", marts["through_seq"], built_for, False, lock, progress)
+        report = _dbt(settings, "phase_2", PHASE_2, marts["through_seq"], built_for, False, lock, progress)
         cutoff = read_json(settings.forecast / "current.json").get("cutoff_date")
         _record(settings, "alert.json", report, {**shown, "cutoff_date": cutoff})
     return report
@@ -151,9 +185,10 @@ def code_digest(settings: Settings) -> str:
 
 
 def seeds_digest(settings: Settings) -> str:
-    """A digest of our seeds and of the user's own, which are laid over them."""
+    """A digest of our seeds, of the user's own, which are laid over them, and of the profiles, which say what senders owe."""
     ours = digest_of((settings.dbt_project / "seeds").rglob("*.csv"), settings.dbt_project)
-    return ours + digest_of((settings.config / "seeds").rglob("*.csv"), settings.config)
+    theirs = [*(settings.config / "seeds").rglob("*.csv"), *(settings.config / "profiles").rglob("*.y*ml")]
+    return ours + digest_of(theirs, settings.config)
 
 
 def export_panel(settings: Settings) -> str:
@@ -173,26 +208,48 @@ def _quoted(path: Path) -> str:
     return str(path).replace("'", "''")
 
 
-def _write_build(settings: Settings, through_seq: int, as_of: date) -> None:
+def _write_build(settings: Settings, through_seq: int, as_of: date, since_seq: int, since_as_of: date | str) -> None:
+    """State what the build shows and from where increments start: what the last build showed, or 0 for everything."""
     path = settings.snapshot / "build.parquet"
     temporary = beside(path)
     with duckdb.connect() as con:
         con.execute(
-            f"copy (select {int(through_seq)}::bigint as through_seq, date '{as_of.isoformat()}' as as_of) to '{_quoted(temporary)}' (format parquet)"
+            f"copy (select {int(through_seq)}::bigint as through_seq, date '{as_of}' as as_of, "
+            f"{int(since_seq)}::bigint as since_seq, date '{since_as_of}' as since_as_of) to '{_quoted(temporary)}' (format parquet)"
         )
     swap(temporary, path)
+
+
+def _feeds_since(settings: Settings, seq: int) -> list[str]:
+    """The feeds with commits after `seq`."""
+    with duckdb.connect() as con:
+        found = con.execute(
+            f"select distinct feed from '{_quoted(settings.snapshot / 'commit.parquet')}' where seq > ?", [seq]
+        ).fetchall()
+    return [feed for (feed,) in found]
+
+
+def _stands_as_left(settings: Settings, before: dict[str, Any]) -> bool:
+    """Whether the last build passed, nobody but our alerts has written to the warehouse since, and it lies where it was built (views name files)."""
+    left = (before.get("warehouse"), read_json(settings.state / "alert.json").get("warehouse"))
+    return before.get("status") == "passed" and settings.warehouse.exists() and _file_mark(settings) in left
+
+
+def _file_mark(settings: Settings) -> list[str | int]:
+    found = settings.warehouse.stat()
+    return [str(settings.warehouse), found.st_size, found.st_mtime_ns]
 
 
 def _write_state_files(settings: Settings) -> None:
     """Name the files of the forecast, the suggestions and the expectations that stand, for dbt to read; none where there is none yet."""
     forecast = read_json(settings.forecast / "current.json")
-    quality = read_json(settings.bronze / "_quality" / "current.json")
     rows = [(kind, str(settings.forecast / forecast[kind])) for kind in ("forecast", "accuracy") if forecast.get(kind)]
     suggested = read_json(settings.state / "steward" / "current.json").get("suggestion")
     if suggested:
         rows.append(("suggestion", str(settings.state / "steward" / suggested)))
-    if quality.get("path"):
-        rows.append(("quality", str(settings.bronze / "_quality" / quality["path"])))
+    quality = _quality_path(settings)
+    if quality:
+        rows.append(("quality", quality))
     path = settings.snapshot / "forecast.parquet"
     temporary = beside(path)
     with duckdb.connect() as con:
@@ -201,6 +258,12 @@ def _write_state_files(settings: Settings) -> None:
             con.execute("insert into named values (?, ?)", row)
         con.execute(f"copy named to '{_quoted(temporary)}' (format parquet)")
     swap(temporary, path)
+
+
+def _quality_path(settings: Settings) -> str | None:
+    """The results of the expectations that were evaluated last."""
+    path = read_json(settings.bronze / "_quality" / "current.json").get("path")
+    return str(settings.bronze / "_quality" / path) if path else None
 
 
 def _record(settings: Settings, name: str, report: BuildReport, shown: dict[str, Any]) -> None:
@@ -213,50 +276,39 @@ def _record(settings: Settings, name: str, report: BuildReport, shown: dict[str,
             "finished_at": finished,
             "seconds": report.seconds,
             "relations": report.relations,
+            "warehouse": _file_mark(settings),
         },
     )
 
 
 def _dbt(
-    settings: Settings, selector: str, through_seq: int, as_of: date, full: bool, lock: int, progress: Progress | None
+    settings: Settings,
+    phase: str,
+    nodes: list[str],
+    through_seq: int,
+    as_of: date,
+    full: bool,
+    lock: int,
+    progress: Progress | None,
 ) -> BuildReport:
-    """Run one dbt selector in a process of its own and read what it did."""
+    """Run dbt over the nodes that are chosen, in a process of its own, and read what it did."""
     started = datetime.now(UTC)
     target, logs = settings.dbt_state / "target", settings.dbt_state / "logs"
     settings.dbt_state.mkdir(parents=True, exist_ok=True)
+    results = target / "outcome.json"
+    results.unlink(missing_ok=True)
+    # fmt: off
     command = [
-        sys.executable,
-        "-m",
-        "dbt.cli.main",
-        "--log-format",
-        "json",
-        "--log-level",
-        "info",
-        "--log-level-file",
-        "info",
+        sys.executable, "-m", "sellthrough.dbt_process", str(results),
+        "--log-format", "json", "--log-level", "info", "--log-level-file", "info", "--no-use-colors", "--no-print",
+        "build", *nodes, "--threads", str(settings.dbt_threads),
+        "--project-dir", str(settings.dbt_project), "--profiles-dir", str(settings.dbt_project),
+        "--target-path", str(target), "--log-path", str(logs),
+        "--vars", json.dumps({"snapshot_dir": str(settings.snapshot)}),
     ]
-    command += [
-        "--no-use-colors",
-        "--no-print",
-        "build",
-        "--selector",
-        selector,
-        "--threads",
-        str(settings.dbt_threads),
-    ]
-    command += ["--project-dir", str(settings.dbt_project), "--profiles-dir", str(settings.dbt_project)]
-    command += [
-        "--target-path",
-        str(target),
-        "--log-path",
-        str(logs),
-        "--vars",
-        json.dumps({"snapshot_dir": str(settings.snapshot)}),
-    ]
+    # fmt: on
     if full:
         command.append("--full-refresh")
-    results = target / "run_results.json"
-    results.unlink(missing_ok=True)
     environment = settings.subprocess_environment()
     process = subprocess.Popen(
         command,
@@ -271,30 +323,30 @@ def _dbt(
     for line in process.stdout or ():
         _follow(line, said, progress)
     code = process.wait()
-    nodes = read_json(results).get("results", [])
+    done = read_json(results).get("results", [])
     seconds = (datetime.now(UTC) - started).total_seconds()
-    _write_run_log(settings, selector, started, code, nodes)
+    _write_run_log(settings, phase, started, code, done)
     failed = [
         FailedNode(_short(node["unique_id"]), node["status"], _first_lines(node.get("message")))
-        for node in nodes
+        for node in done
         if node["status"] in ("error", "fail", "runtime error")
     ]
-    if code != 0 or failed or not nodes:
-        raise BuildFailed(selector, failed, logs / "dbt.log", " ".join(said[-3:]))
+    if code != 0 or failed or not done:
+        raise BuildFailed(phase, failed, logs / "dbt.log", " ".join(said[-3:]))
     return BuildReport(
-        phase=selector,
+        phase=phase,
         through_seq=through_seq,
         as_of=as_of,
         full=full,
-        models=sum(node["unique_id"].startswith(("model.", "seed.")) for node in nodes),
-        tests=sum(node["unique_id"].startswith(("test.", "unit_test.")) for node in nodes),
+        models=sum(node["unique_id"].startswith(("model.", "seed.")) for node in done),
+        tests=sum(node["unique_id"].startswith(("test.", "unit_test.")) for node in done),
         warnings=[
             f"{_short(node['unique_id'])}: {_first_lines(node.get('message'))}"
-            for node in nodes
+            for node in done
             if node["status"] == "warn"
         ],
         seconds=round(seconds, 1),
-        relations=sorted(node["relation_name"].replace('"', "") for node in nodes if node.get("relation_name")),
+        relations=sorted(node["relation_name"].replace('"', "") for node in done if node.get("relation_name")),
     )
 
 
@@ -314,9 +366,7 @@ def _follow(line: str, said: list[str], progress: Progress | None) -> None:
         progress(int(data.get("index", 0)), int(data.get("total") or data.get("num_models") or 1), str(name))
 
 
-def _write_run_log(
-    settings: Settings, selector: str, started: datetime, code: int, nodes: list[dict[str, Any]]
-) -> None:
+def _write_run_log(settings: Settings, phase: str, started: datetime, code: int, nodes: list[dict[str, Any]]) -> None:
     """Keep what dbt said of every model and test: the per-model view of a run."""
     rows = [
         {
@@ -328,9 +378,9 @@ def _write_run_log(
         }
         for node in nodes
     ]
-    name = f"{started:%Y%m%dT%H%M%S%f}_{selector}.json"
+    name = f"{started:%Y%m%dT%H%M%S%f}_{phase}.json"
     write_json(
-        settings.state / "run_log" / name, {"phase": selector, "started_at": started, "exit_code": code, "nodes": rows}
+        settings.state / "run_log" / name, {"phase": phase, "started_at": started, "exit_code": code, "nodes": rows}
     )
 
 

@@ -37,6 +37,7 @@
     source_file, source_record, prior_date_to (the last business date that the sender's files had covered before).
 #}
 {% macro staged(feed, columns) -%}
+-- depends_on: {{ source('bronze', feed) }}
 with loaded as (select * from {{ bronze(feed) }}),
 
 reading as (

@@ -49,11 +49,14 @@ member as (
 final as (
     select
         {{ key([code]) }} as {{ code | replace('_code', '_key') }},
-        *,
-        coalesce(valid_from <= (select max(as_of) from {{ ref('stg_build') }}), valid_from = {{ since_ever() }})
-            and coalesce(valid_to > (select max(as_of) from {{ ref('stg_build') }}), true) as is_current
+        *
     from member
 )
 
 select * from final
+{%- endmacro %}
+
+{# The period of a dimension that holds on the as-of date; before there is any, the first one. #}
+{% macro is_current() -%}
+    coalesce(valid_from <= {{ shown_until() }}, valid_from = {{ since_ever() }}) and coalesce(valid_to > {{ shown_until() }}, true)
 {%- endmacro %}

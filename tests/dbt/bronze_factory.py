@@ -57,7 +57,7 @@ CONTROL = {
                 ("zone", pa.string()), ("every", pa.string())],
     "day_off": [("profile", pa.string()), ("feed", pa.string()), ("weekday", pa.int64()), ("holiday", pa.date32())],
     "expected": [("profile", pa.string()), ("feed", pa.string()), ("sender", pa.string()), ("since", pa.date32())],
-    "build": [("through_seq", pa.int64()), ("as_of", pa.date32())],
+    "build": [("through_seq", pa.int64()), ("as_of", pa.date32()), ("since_seq", pa.int64()), ("since_as_of", pa.date32())],
 }  # fmt: skip
 
 
@@ -173,8 +173,13 @@ class BronzeFactory:
         self.commits.append(commit)
         return seq
 
-    def snapshot(self, *, through_seq: int | None = None, as_of: dt.date | None = None) -> None:
-        """Lay out what a build is to see: the commits up to `through_seq`, and the as-of date (else: the latest loaded)."""
+    def snapshot(
+        self, *, through_seq: int | None = None, as_of: dt.date | None = None, since: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Lay out what a build is to see: the commits up to `through_seq`, and the as-of date (else: the latest loaded).
+
+        `since` is what the last build showed, as this returned it then: increments start from there; without it everything counts as touched.
+        """
         out = self.home / "state" / "snapshot"
         (out / "empty").mkdir(parents=True, exist_ok=True)
         for feed in feeds():
@@ -184,6 +189,9 @@ class BronzeFactory:
         commits = [commit for commit in self.commits if commit["seq"] <= through]
         files = [file for commit in commits for file in commit["files"]]
         latest = max((file["date_to"] for file in files if file["date_to"]), default=None)
+        shown = {"through_seq": through, "as_of": as_of or latest}
+        before = since or {"through_seq": 0, "as_of": shown["as_of"]}
+        shown |= {"since_seq": before["through_seq"], "since_as_of": before["as_of"]}
         tables: dict[str, list[dict[str, Any]]] = {
             "commit": commits,
             "file": files,
@@ -197,12 +205,13 @@ class BronzeFactory:
             "cut_off": [],
             "day_off": [],
             "expected": [],
-            "build": [{"through_seq": through, "as_of": as_of or latest}],
+            "build": [shown],
         }
         for name, rows in tables.items():
             schema = pa.schema(CONTROL[name])
             picked = [{column: row[column] for column in schema.names} for row in rows]
             pq.write_table(pa.Table.from_pylist(picked, schema=schema), out / f"{name}.parquet")
+        return shown
 
     def _write_rows(self, feed: str, files: Sequence[File], profile: str, key: Sequence[str] | None) -> Path | None:
         schema, contract_key = _contract(feed)

@@ -46,7 +46,8 @@ class Warehouse:
 
     def pin(self, through_seq: int, as_of: dt.date) -> None:
         """State what the build shows."""
-        table = pa.table({"through_seq": pa.array([through_seq], pa.int64()), "as_of": pa.array([as_of], pa.date32())})
+        columns = {"through_seq": through_seq, "as_of": as_of, "since_seq": 0, "since_as_of": as_of}
+        table = pa.table({name: pa.array([value]) for name, value in columns.items()})
         pq.write_table(table, self.snapshot_dir / "build.parquet")
 
     @property

@@ -273,7 +273,7 @@ def _receipt_line(history: History, sender: str, day: dt.date) -> Row:
     return {
         "distributor_code": sender, "document_no": f"G{history.number}", "line_no": 1, "business_date": day,
         "sender_sku_code": history.random.choice(["X1", "X2", *SKUS]), "qty": history.random.randint(1, 9), "unit": "CS",
-        "cancelled": False,
+        "cancelled": False, "tracking_no": history.random.choice([None, "T1", "T2", "T3"]),
     }  # fmt: skip
 
 

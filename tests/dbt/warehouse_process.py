@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ class Warehouse:
         *,
         full: bool = False,
         tests: bool = False,
-        select: tuple[str, ...] = ("--selector", "phase_1"),
+        select: Sequence[str] = ("--selector", "phase_1"),
     ) -> Path:
         """Build the models of phase 1 and keep its public tables as Parquet under the label."""
         self.dbt(

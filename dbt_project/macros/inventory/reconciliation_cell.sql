@@ -1,16 +1,13 @@
 {#-
-    Stock roll-forward per month x distributor x SKU x batch x condition, with the variance computed wherever opening and close are known, be the
-    feeds complete or not (int_reconciliation_cell). published_reconciliation_cell_sql hides what cannot be assessed.
+    What moved and what was declared per month x distributor x SKU x batch x condition: each month by itself, so that increments need
+    only the touched ones.
 
     Arguments are relations, CTE names or subqueries in parentheses:
         movement     live movements: business_date, distributor_code, sku_code, batch_no, condition, movement, exclusion, qty_base
         declaration  live statement rows: business_date, the cell's codes, opening_qty_base, closing_qty_base
-        coverage     files taken in: feed, sender, date_from, date_to, names_day
-        sender_of    sender, distributor_code: whose documents a sender delivers
-        sku_cost     sku_code, valid_from, valid_to (exclusive; null = open), unit_cost
         as_of        the date after which business dates are hidden
 -#}
-{% macro reconciliation_cell_sql(movement, declaration, coverage, sender_of, sku_cost, as_of) -%}
+{% macro reconciliation_month_sql(movement, declaration, as_of) -%}
 {%- set cell = ['distributor_code', 'sku_code', 'batch_no', 'condition'] -%}
 with statement as (
     -- several sender codes may stand for one SKU: their statements of one day add up; one unknown part makes the whole unknown
@@ -68,29 +65,41 @@ moved_month as (
         moved.business_date <= {{ as_of }}
         and (declared_month.declared_on is null or moved.business_date <= declared_month.declared_on)
     group by {{ period_start('month', 'moved.business_date') }}, {% for column in cell %}moved.{{ column }}{{ ', ' if not loop.last }}{% endfor %}
-),
+)
 
-cell_month as (
-    select
-        coalesce(declared_month.month_start, moved_month.month_start) as month_start,
-        {% for column in cell %}coalesce(declared_month.{{ column }}, moved_month.{{ column }}) as {{ column }},
-        {% endfor -%}
-        declared_month.declared_on,
-        declared_month.opening_fed_qty_base,
-        declared_month.declared_close_qty_base,
-        coalesce(moved_month.inflow_qty_base, 0) as inflow_qty_base,
-        coalesce(moved_month.outflow_qty_base, 0) as outflow_qty_base,
-        coalesce(moved_month.clean_qty_base, 0) as clean_qty_base
-    from declared_month
-    full outer join moved_month
-        on
-            declared_month.month_start = moved_month.month_start
-            {% for column in cell -%}
-            and declared_month.{{ column }} = moved_month.{{ column }}
-            {% endfor %}
-),
+select
+    coalesce(declared_month.month_start, moved_month.month_start) as month_start,
+    {% for column in cell %}coalesce(declared_month.{{ column }}, moved_month.{{ column }}) as {{ column }},
+    {% endfor -%}
+    declared_month.declared_on,
+    cast(declared_month.opening_fed_qty_base as bigint) as opening_fed_qty_base,
+    cast(declared_month.declared_close_qty_base as bigint) as declared_close_qty_base,
+    cast(coalesce(moved_month.inflow_qty_base, 0) as bigint) as inflow_qty_base,
+    cast(coalesce(moved_month.outflow_qty_base, 0) as bigint) as outflow_qty_base,
+    cast(coalesce(moved_month.clean_qty_base, 0) as bigint) as clean_qty_base
+from declared_month
+full outer join moved_month
+    on
+        declared_month.month_start = moved_month.month_start
+        {% for column in cell -%}
+        and declared_month.{{ column }} = moved_month.{{ column }}
+        {% endfor %}
+{%- endmacro %}
 
-chained as (
+{#-
+    Stock roll-forward per month and cell out of the months, with the variance computed wherever opening and close are known, be the feeds
+    complete or not (int_reconciliation_cell). published_reconciliation_cell_sql hides what cannot be assessed.
+
+    Arguments, likewise:
+        month        the rows of reconciliation_month_sql, of all months
+        coverage     files taken in: feed, sender, date_from, date_to, names_day
+        sender_of    sender, distributor_code: whose documents a sender delivers
+        sku_cost     sku_code, valid_from, valid_to (exclusive; null = open), unit_cost
+        as_of        the date after which business dates are hidden
+-#}
+{% macro reconciliation_cell_sql(month, coverage, sender_of, sku_cost, as_of) -%}
+{%- set cell = ['distributor_code', 'sku_code', 'batch_no', 'condition'] -%}
+with chained as (
     select
         cell_month.*,
         case
@@ -99,7 +108,7 @@ chained as (
                 = {{ previous_month('month_start') }}
                 then lag(declared_close_qty_base) over (partition by {{ cell | join(', ') }} order by month_start)
         end as prior_close_qty_base
-    from cell_month
+    from {{ month }} as cell_month
 ),
 
 missing_day as ({{ missing_day_sql(
@@ -248,9 +257,9 @@ known_sender as ({{ sender_of_distributor_sql(
     "(select sender, distributor_code from " ~ declarations ~ " as d where seq_from <= " ~ known_at ~ ")"
 ) }}),
 
-computed_cell as ({{ reconciliation_cell_sql(
-    'live_movement', 'live_declaration', 'known_coverage', 'known_sender', 'known_cost', as_of
-) }})
+known_month as ({{ reconciliation_month_sql('live_movement', 'live_declaration', as_of) }}),
+
+computed_cell as ({{ reconciliation_cell_sql('known_month', 'known_coverage', 'known_sender', 'known_cost', as_of) }})
 
 {{ published_reconciliation_cell_sql('computed_cell') }}
 {%- endmacro %}

@@ -91,7 +91,7 @@ from {{ cells }} as cell
 where lines > 0 and business_date <= {{ shown_until(known_at) }}
 {%- endmacro %}
 
-{# Daily cells summed up to weeks or months. #}
+{# Daily cells summed up to weeks or months; in an increment the touched ones. #}
 {% macro sell_through_period_sql(grain, period) -%}
 select
     {{ period_start(grain, 'business_date') }} as {{ period }},
@@ -102,6 +102,7 @@ select
     {{ sum_money(measure) if 'value' in measure else sum_units(measure) }} as {{ measure }}{{ ',' if not loop.last }}
     {%- endfor %}
 from {{ ref('sell_through_daily') }}
+where true {{ and_touched(period, period_start(grain, 'business_date')) }}
 group by {{ period_start(grain, 'business_date') }}, sku_code, distributor_code, territory_code
 {%- endmacro %}
 

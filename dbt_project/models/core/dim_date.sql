@@ -1,5 +1,3 @@
-{{ config(materialized='table') }}
-
 -- every day from the first year of business, at most fifteen back, to the end of next year
 with build as (select max(as_of) as as_of from {{ ref('stg_build') }}),
 

@@ -1,5 +1,3 @@
-{{ config(materialized='table') }}
-
 with listed as (
     {{ dimension_sql(
         source=ref('stg_distributor'),
@@ -38,7 +36,6 @@ final as (
         cast(null as bigint) as norm_days,
         {{ since_ever() }} as valid_from,
         {{ for_ever() }} as valid_to,
-        true as is_current,
         false as is_listed
     from seller
     where not exists (

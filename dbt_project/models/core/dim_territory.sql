@@ -43,8 +43,7 @@ final as (
         end as {{ level }}_code,
         {%- endfor %}
         node.valid_from,
-        node.valid_to,
-        node.is_current
+        node.valid_to
     from node
     inner join path on node.territory_key = path.territory_key and node.valid_from = path.valid_from
 )

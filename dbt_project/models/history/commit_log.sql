@@ -1,5 +1,3 @@
-{{ config(materialized='table') }}
-
 select
     seq,
     committed_at,

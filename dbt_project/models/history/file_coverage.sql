@@ -1,4 +1,4 @@
-{{ config(materialized='table') }}
+{{ config(tags=['commit_log']) }}
 
 select
     seq,

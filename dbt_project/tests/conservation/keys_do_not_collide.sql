@@ -1,6 +1,7 @@
 -- sixty bits are plenty, and this is how we would know if they were not
 with repeated as (
     select line_key from {{ ref('sale_line_version') }}
+    where line_key in ({{ changed_keys(ref('sale_line_version')) }})
     group by line_key
     having count(*) > 1
 )

@@ -1,4 +1,4 @@
--- The incremental daily sums hold exactly what the ledger of live movements holds.
+-- The daily sums hold exactly what the ledger of live movements holds, on the days that the build touched.
 with ledger as (
     select
         movement,
@@ -6,6 +6,7 @@ with ledger as (
         sum(qty_base) as qty_base,
         count(*) as lines
     from {{ ref('fct_stock_movement') }}
+    where {{ touched('business_date') }}
     group by movement, exclusion
 ),
 
@@ -16,6 +17,7 @@ daily as (
         sum(qty_base) as qty_base,
         sum(lines) as lines
     from {{ ref('int_stock_movement_daily') }}
+    where {{ touched('business_date') }}
     group by movement, exclusion
 )
 

@@ -223,3 +223,85 @@ def test_a_publish_that_was_killed_before_the_pointer_changed_is_taken_up_again(
 
     assert warehouse.shown("select seq from reporting.publication order by seq") == [(3,), (4,)]
     assert not list((warehouse.settings.serving / "versions").glob(".*"))
+
+
+DAYS = (
+    "create or replace table history.sale_version as select * from (values (1, 10, 'a', date '2026-03-01'), (2, 20, 'b', date '2026-03-01'), "
+    "(3, 5, 'c', date '2026-03-02'), (4, 1, 'd', null)) as t(seq_from, qty_base, code, business_date)"
+)
+CHANGES = {
+    "a day that is new": "insert into history.sale_version values (5, 7, 'e', date '2026-03-03')",
+    "a line that moves to another day": "update history.sale_version set business_date = date '2026-03-02' where code = 'a'",
+    "a day that empties": "delete from history.sale_version where business_date = date '2026-03-02'",
+    "lines without a day": "update history.sale_version set qty_base = 2 where code = 'd'",
+    "two values that change places": "update history.sale_version set code = case code when 'a' then 'b' when 'b' then 'a' else code end",
+    "another type": "alter table history.sale_version alter qty_base type integer",
+    "another column": "alter table history.sale_version add column note varchar default 'x'",
+    "everything": "delete from history.sale_version",
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_version_that_was_brought_up_is_that_of_a_publish_from_nothing(
+    warehouse: Warehouse, tmp_path: Path, change: str
+) -> None:
+    view = "create or replace view reporting.sale as select * from history.sale_version"
+    warehouse.sql(DAYS, view)
+    warehouse.publish()
+    warehouse.sql(CHANGES[change], view)
+    warehouse.built(4)
+    anew = Warehouse(tmp_path / "anew")
+    anew.sql(DAYS, CHANGES[change], view)
+    anew.built(4)
+    anew.alerted(3)
+
+    assert warehouse.publish().tables == anew.publish().tables
+    for table in ("reporting.sale", "history.sale_version"):
+        assert warehouse.shown(f"select * from {table} order by all") == anew.shown(
+            f"select * from {table} order by all"
+        )
+
+
+def test_only_the_days_that_differ_are_counted_anew(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    warehouse.sql(DAYS, "create or replace view reporting.sale as select * from history.sale_version")
+    warehouse.publish()
+    warehouse.sql(CHANGES["a line that moves to another day"])
+    warehouse.built(4)
+    seen: dict[str, set[str]] = {}
+    bring_up = publishing._bring_up
+    monkeypatch.setattr(
+        publishing,
+        "_bring_up",
+        lambda con, source: seen.setdefault(source.name, bring_up(con, source)) or seen[source.name],
+    )
+
+    warehouse.publish()
+
+    assert {str(day) for day in seen["sale"]} == {"2026-03-01", "2026-03-02"}
+    assert seen["alert"] == set()
+
+
+def test_what_the_builds_no_longer_make_leaves_the_copy(warehouse: Warehouse) -> None:
+    record = read_json(warehouse.settings.state / "build.json")
+    more = [*PHASE_1, "warehouse.reporting.not_ours"]
+    write_json(warehouse.settings.state / "build.json", {**record, "relations": more})
+    assert set(warehouse.publish().tables) == {"sale", "alert", "not_ours"}
+    warehouse.built(4)
+
+    warehouse.publish()
+
+    assert warehouse.shown("select table_name from duckdb_tables() where schema_name = 'reporting' order by all") == [
+        ("alert",),
+        ("publication",),
+        ("sale",),
+    ]
+
+
+def test_a_version_is_written_whole_for_other_models_and_when_the_file_has_swollen(warehouse: Warehouse) -> None:
+    warehouse.publish()
+    pointer = read_json(warehouse.settings.serving / "current.json")
+    made_from = pointer["made_from"]
+
+    assert publishing._base(warehouse.settings, pointer, made_from)
+    assert not publishing._base(warehouse.settings, pointer, {**made_from, "code": "d"})
+    assert not publishing._base(warehouse.settings, {**pointer, "whole_bytes": 1}, made_from)

@@ -1,4 +1,4 @@
-{{ config(materialized='view') }}
+{{ config(materialized='view', tags=['commit_log']) }}
 
 with landed as (
     select

@@ -1,3 +1,5 @@
+{{ config(tags=['commit_log']) }}
+
 -- the dates that files cover, beside what the profile says that their senders owe; a sender who is expected covers nothing by that
 with files as (
     select * from {{ ref('stg_file') }}

@@ -1,20 +1,14 @@
 {{ config(materialized='table') }}
 
-with sale_week as (
+with complete_week as (
     select
         sku_code,
         distributor_code,
         territory_code,
-        {{ period_start('week', 'business_date') }} as week_start,
-        sum(secondary_qty_base) as qty_base,
-        sum(secondary_gross_qty_base) + sum(secondary_return_qty_base) as moved_qty_base
-    from {{ ref('sell_through_daily') }}
-    where business_date <= {{ shown_until() }}
-    group by sku_code, distributor_code, territory_code, {{ period_start('week', 'business_date') }}
-),
-
-complete_week as (
-    select * from sale_week
+        week_start,
+        secondary_qty_base as qty_base,
+        secondary_gross_qty_base + secondary_return_qty_base as moved_qty_base
+    from {{ ref('sell_through_weekly') }}
     where week_start <= {{ add_days(shown_until(), -6) }}
 ),
 

@@ -1,5 +1,3 @@
-{{ config(materialized='table') }}
-
 with sender_of as (
     {{ sender_of_distributor_sql(
         ref('sale_line_version'), ref('receipt_line_version'), ref('stock_declaration_version')
@@ -13,8 +11,7 @@ sku_cost as (
 
 cell as (
     {{ reconciliation_cell_sql(
-        movement=ref('int_stock_movement_daily'),
-        declaration=ref('fct_stock_declaration'),
+        month=ref('int_reconciliation_month'),
         coverage=ref('file_coverage'),
         sender_of='sender_of',
         sku_cost='sku_cost',

@@ -1,16 +1,14 @@
 {{ config(materialized='table') }}
 
-with sale_day as (
+with cell as (
     select
         distributor_code,
         sku_code,
         business_date,
-        sum(secondary_gross_qty_base) as gross_qty_base,
-        sum(secondary_qty_base) as net_qty_base,
-        sum(secondary_value_net) as value_net
+        secondary_gross_qty_base as gross_qty_base,
+        secondary_qty_base as net_qty_base,
+        secondary_value_net as value_net
     from {{ ref('sell_through_daily') }}
-    where business_date <= {{ shown_until() }}
-    group by distributor_code, sku_code, business_date
 )
 
 select
@@ -30,5 +28,5 @@ select
     ) as value_56d_net,
     cast(sum(net_qty_base) as bigint) as qty_base,
     cast(sum(value_net) as decimal(18, 4)) as value_net
-from sale_day
+from cell
 group by distributor_code, sku_code

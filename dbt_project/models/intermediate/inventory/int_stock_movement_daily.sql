@@ -1,15 +1,33 @@
-{{ config(materialized='table') }}
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='touched',
+        partition='business_date',
+        on_schema_change='fail',
+    )
+}}
 
-with sale_movement_daily as (select * from {{ ref('int_sale_movement_daily') }}),
+-- depends_on: {{ ref('int_touched_day') }}
+with sale_line as (
+    select * from {{ ref('sale_line_version') }}
+    where {{ is_live() }} {{ and_touched('business_date') }}
+),
 
-receipt_movement as (select * from {{ ref('int_receipt_movement') }}),
+statement_line as (
+    select * from {{ ref('stock_declaration_version') }}
+    where {{ is_live() }} {{ and_touched('business_date') }}
+),
+
+sale_movement as (
+    {{ sale_movement_sql('sale_line') | indent(4) }}
+),
 
 statement_movement as (
-    select * from {{ ref('int_statement_movement') }}
-    where {{ is_live() }}
+    {{ statement_movement_sql('statement_line') | indent(4) }}
 ),
 
-document_movement as (
+movement as (
+    {%- for movements in ['sale_movement', ref('int_receipt_movement'), 'statement_movement'] %}
     select
         business_date,
         distributor_code,
@@ -19,33 +37,10 @@ document_movement as (
         movement,
         exclusion,
         qty_base
-    from receipt_movement
-    union all
-    select
-        business_date,
-        distributor_code,
-        sku_code,
-        batch_no,
-        condition,
-        movement,
-        exclusion,
-        qty_base
-    from statement_movement
-),
-
-document_movement_daily as (
-    select
-        business_date,
-        distributor_code,
-        sku_code,
-        batch_no,
-        condition,
-        movement,
-        exclusion,
-        cast(sum(qty_base) as bigint) as qty_base,
-        count(*) as lines
-    from document_movement
-    group by business_date, distributor_code, sku_code, batch_no, condition, movement, exclusion
+    from {{ movements }}
+    where true {{ and_touched('business_date') }}
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
 )
 
 select
@@ -56,19 +51,7 @@ select
     condition,
     movement,
     exclusion,
-    qty_base,
-    lines
-from sale_movement_daily
-where lines > 0
-union all
-select
-    business_date,
-    distributor_code,
-    sku_code,
-    batch_no,
-    condition,
-    movement,
-    exclusion,
-    qty_base,
-    lines
-from document_movement_daily
+    {{ sum_units('qty_base') }} as qty_base,
+    count(*) as lines
+from movement
+group by business_date, distributor_code, sku_code, batch_no, condition, movement, exclusion

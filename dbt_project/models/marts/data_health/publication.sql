@@ -1,4 +1,4 @@
-{{ config(materialized='table', post_hook=[
+{{ config(materialized='view', post_hook=[
     "{{ table_macro('seq_at', 'moment', seq_at_sql()) }}",
     "{{ scalar_macro('seq_at', 'moment', seq_at_sql()) }}",
 ]) }}

@@ -1,4 +1,4 @@
-{{ config(materialized='table') }}
+{{ config(materialized='table', tags=['commit_log']) }}
 
 -- a file that was read again counts with its last reading; a file that came again with other content counts with both
 with reading as (

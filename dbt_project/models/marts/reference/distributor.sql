@@ -11,4 +11,4 @@ select
     norm_days,
     is_listed
 from {{ ref('dim_distributor') }}
-where is_current
+where {{ is_current() }}

@@ -13,4 +13,4 @@ select
     status,
     retailer_code
 from {{ ref('dim_outlet') }}
-where is_current
+where {{ is_current() }}

@@ -17,4 +17,4 @@ select
     delist_date,
     predecessor_sku_code
 from {{ ref('dim_sku') }}
-where is_current
+where {{ is_current() }}

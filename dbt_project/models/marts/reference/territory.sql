@@ -9,4 +9,4 @@ select
     region_code,
     area_code
 from {{ ref('dim_territory') }}
-where is_current
+where {{ is_current() }}
