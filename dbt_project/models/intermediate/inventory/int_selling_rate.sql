@@ -9,6 +9,7 @@ with cell as (
         secondary_qty_base as net_qty_base,
         secondary_value_net as value_net
     from {{ ref('sell_through_daily') }}
+    where business_date <= {{ shown_until() }}
 )
 
 select
