@@ -19,14 +19,14 @@ from ingest.errors import FileUnreadable
 from ingest.limits import Limits, refuse_unpacked
 
 _STRETCH = 16 * 2**20
-_CELL = re.compile(rb"""<(?:\w+:)?c\s[^>]*?\br\s*=\s*["']([A-Za-z]{1,3})([0-9]{1,7})["'][^>]*(?<!/)>""")
-_ERROR = re.compile(
-    rb"""<(?:\w+:)?c\s([^>]*?\bt\s*=\s*["']e["'][^>]*)>(?:(?!</(?:\w+:)?c>).)*?<(?:\w+:)?v>([^<]*)<""", re.DOTALL
-)
+_CELL = re.compile(rb"""<(?:\w+:)?c((?:\s+[^\s=<>"']+\s*=\s*(?:"[^"<]*"|'[^'<]*'))+)\s*(/?)>""")
+"""The opening tag of a cell: its attributes, and a slash where it has no content."""
+_IS_ERROR = re.compile(rb"""\bt\s*=\s*["']e["']""")
+_VALUE = re.compile(rb"(?:<(?:\w+:)?f[^<>]*(?:/>|>[^<]*</(?:\w+:)?f>))?\s*<(?:\w+:)?v>([^<]*)<")
 _FAR = re.compile(rb"""r\s*=\s*["'](?:[A-Za-z]{2,3}[0-9]|[A-Za-z]?[0-9]{7})""")
 _NEAR_CELLS = 26 * 10**6
 """More than the cells of a sheet without a far one, whose columns have one letter and whose rows six digits."""
-_PLACE = re.compile(rb"""\br\s*=\s*["']([A-Za-z]+)([0-9]+)["']""")
+_PLACE = re.compile(rb"""\br\s*=\s*["']([A-Za-z]{1,3})([0-9]{1,7})["']""")
 _PARSER = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False)
 
 Errors = dict[tuple[int, int], str]
@@ -69,10 +69,12 @@ class Package:
             reaches_far = reaches_far or _FAR.search(stretch) is not None
             if b'"e"' not in stretch and b"'e'" not in stretch:
                 continue
-            for attributes, error in _ERROR.findall(stretch):
-                place = _PLACE.search(attributes)
-                if place:
-                    found[int(place[2]) - 1, _column(place[1]) - 1] = error.decode("utf-8", "replace")
+            for cell in _CELL.finditer(stretch):
+                place = _PLACE.search(cell[1])
+                if place and _IS_ERROR.search(cell[1]):
+                    value = _VALUE.match(stretch, cell.end())
+                    error = value[1].decode("utf-8", "replace") if value else "#VALUE!"
+                    found[int(place[2]) - 1, _column(place[1]) - 1] = error
         if reaches_far:
             self._refuse_spread(sheet, part)
         return found
@@ -80,7 +82,12 @@ class Package:
     def _refuse_spread(self, sheet: str, part: str) -> None:
         rows = columns = 0
         for stretch in self._stretches(part):
-            places = _CELL.findall(stretch)
+            places = [
+                place
+                for attributes, closed in _CELL.findall(stretch)
+                if not closed
+                for place in _PLACE.findall(attributes)
+            ]
             rows = max(rows, *(int(row) for row in {row for _, row in places}), 0)
             columns = max(columns, *(_column(letters) for letters in {letters for letters, _ in places}), 0)
         if rows * columns > self._limits.cells:
