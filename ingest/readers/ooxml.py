@@ -12,7 +12,6 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterator
-from typing import IO
 
 from lxml import etree
 
@@ -20,11 +19,14 @@ from ingest.errors import FileUnreadable
 from ingest.limits import Limits, refuse_unpacked
 
 _STRETCH = 16 * 2**20
-_CELL = re.compile(rb"""<(?:\w+:)?c\s[^>]*?\br\s*=\s*["']([A-Za-z]{1,3})([0-9]{1,7})["'][^>]*(?<!/)>""")
-_ERROR = re.compile(
-    rb"""<(?:\w+:)?c\s([^>]*?\bt\s*=\s*["']e["'][^>]*)>(?:(?!</(?:\w+:)?c>).)*?<(?:\w+:)?v>([^<]*)<""", re.DOTALL
-)
-_PLACE = re.compile(rb"""\br\s*=\s*["']([A-Za-z]+)([0-9]+)["']""")
+_CELL = re.compile(rb"""<(?:\w+:)?c((?:\s+[^\s=<>"']+\s*=\s*(?:"[^"<]*"|'[^'<]*'))+)\s*(/?)>""")
+"""The opening tag of a cell: its attributes, and a slash where it has no content."""
+_IS_ERROR = re.compile(rb"""\bt\s*=\s*["']e["']""")
+_VALUE = re.compile(rb"(?:<(?:\w+:)?f[^<>]*(?:/>|>[^<]*</(?:\w+:)?f>))?\s*<(?:\w+:)?v>([^<]*)<")
+_FAR = re.compile(rb"""r\s*=\s*["'](?:[A-Za-z]{2,3}[0-9]|[A-Za-z]?[0-9]{7})""")
+_NEAR_CELLS = 26 * 10**6
+"""More than the cells of a sheet without a far one, whose columns have one letter and whose rows six digits."""
+_PLACE = re.compile(rb"""\br\s*=\s*["']([A-Za-z]{1,3})([0-9]{1,7})["']""")
 _PARSER = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False)
 
 Errors = dict[tuple[int, int], str]
@@ -62,26 +64,53 @@ class Package:
         part = self._part(sheet)
         if part is None:
             return found
+        reaches_far = self._limits.cells < _NEAR_CELLS
+        for stretch in self._stretches(part):
+            reaches_far = reaches_far or _FAR.search(stretch) is not None
+            if b'"e"' not in stretch and b"'e'" not in stretch:
+                continue
+            for cell in _CELL.finditer(stretch):
+                place = _PLACE.search(cell[1])
+                if place and _IS_ERROR.search(cell[1]):
+                    value = _VALUE.match(stretch, cell.end())
+                    error = value[1].decode("utf-8", "replace") if value else "#VALUE!"
+                    found[int(place[2]) - 1, _column(place[1]) - 1] = error
+        if reaches_far:
+            self._refuse_spread(sheet, part)
+        return found
+
+    def _refuse_spread(self, sheet: str, part: str) -> None:
         rows = columns = 0
+        for stretch in self._stretches(part):
+            places = [
+                place
+                for attributes, closed in _CELL.findall(stretch)
+                if not closed
+                for place in _PLACE.findall(attributes)
+            ]
+            rows = max(rows, *(int(row) for row in {row for _, row in places}), 0)
+            columns = max(columns, *(_column(letters) for letters in {letters for letters, _ in places}), 0)
+        if rows * columns > self._limits.cells:
+            raise FileUnreadable(
+                "limits",
+                f"sheet {sheet!r} reaches over {rows} rows and {columns} columns, more than {self._limits.cells} cells; "
+                "have the stray cells deleted, or raise the limit cells",
+            )
+
+    def _stretches(self, part: str) -> Iterator[bytes]:
+        """A sheet in stretches of whole rows."""
+        rest = b""
         try:
             with self._zip.open(part) as stream:
-                for stretch in _stretches(stream):
-                    places = _CELL.findall(stretch)
-                    rows = max(rows, *(int(row) for row in {row for _, row in places}), 0)
-                    columns = max(columns, *(_column(letters) for letters in {letters for letters, _ in places}), 0)
-                    if rows * columns > self._limits.cells:
-                        raise FileUnreadable(
-                            "limits",
-                            f"sheet {sheet!r} reaches over {rows} rows and {columns} columns, more than {self._limits.cells} cells; "
-                            "have the stray cells deleted, or raise the limit cells",
-                        )
-                    for attributes, error in _ERROR.findall(stretch):
-                        place = _PLACE.search(attributes)
-                        if place:
-                            found[int(place[2]) - 1, _column(place[1]) - 1] = error.decode("utf-8", "replace")
+                while chunk := stream.read(_STRETCH):
+                    rest += chunk
+                    end = rest.rfind(b"row>") + 4
+                    if end >= 4:
+                        yield rest[:end]
+                        rest = rest[end:]
         except (zipfile.BadZipFile, EOFError, zlib.error, NotImplementedError, RuntimeError) as error:
             raise _damaged(error) from error
-        return found
+        yield rest
 
     def _part(self, sheet: str) -> str | None:
         """The part that holds a sheet, as the workbook's relationships say."""
@@ -110,18 +139,6 @@ class Package:
 def is_package(data: bytes) -> bool:
     """Whether a file is a package, as .xlsx is and .xls is not."""
     return data.startswith(b"PK")
-
-
-def _stretches(stream: IO[bytes]) -> Iterator[bytes]:
-    """A sheet in stretches of whole rows."""
-    rest = b""
-    while chunk := stream.read(_STRETCH):
-        rest += chunk
-        end = rest.rfind(b"row>") + 4
-        if end >= 4:
-            yield rest[:end]
-            rest = rest[end:]
-    yield rest
 
 
 def _column(letters: bytes) -> int:

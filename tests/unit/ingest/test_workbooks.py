@@ -15,7 +15,7 @@ import xlsxwriter
 from ingest.errors import FileUnreadable
 from ingest.limits import Limits
 from ingest.profiles import Reading
-from ingest.readers import read
+from ingest.readers import ooxml, read
 from ingest.readers.framed import join_headers
 
 HEADER = [
@@ -262,6 +262,50 @@ def test_a_cell_at_the_far_corner_does_not_fill_the_memory():
     )
 
     with pytest.raises(FileUnreadable, match="reaches over 1048576 rows and 16384 columns"):
+        framed(bomb)
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        b"<c r='XFD1048576'><v>1</v></c>",
+        b'<c\n s="1"   r = "XFD1048576" ><v>1</v></c>',
+        b'<c s=">" r="XFD1048576"><v>1</v></c>',
+        b'<c s="' + b" " * 5000 + b'" r="XFD1048576"><v>1</v></c>',
+        b'<c x:r="A1" r="xfd1048576"><v>1</v></c>',
+    ],
+)
+def test_a_far_cell_is_found_however_it_is_written(cell):
+    xml = workbook(sheet(["a"], ["1"]))
+    bomb = repacked(
+        xml,
+        "xl/worksheets/sheet1.xml",
+        lambda xml: xml.replace(b"</sheetData>", b"<row>" + cell + b"</row></sheetData>"),
+    )
+
+    with pytest.raises(FileUnreadable, match="1048576 rows and 16384 columns"):
+        framed(bomb)
+
+
+@pytest.mark.parametrize("stretch", [b"<c ", b'<c t="e" ', b'<c r="ZZ1" t="e">', b'r="A1" ', b"r "])
+def test_the_look_takes_no_longer_for_what_is_no_xml(stretch):
+    bomb = repacked(
+        workbook(sheet(["a"])), "xl/worksheets/sheet1.xml", lambda xml: xml + b'<c r="ZZ1" t="e" ' + stretch * 150_000
+    )
+
+    ooxml.Package(bomb, Limits(unpacked_ratio=10_000)).errors("Data")
+
+
+def test_a_sheet_is_as_wide_as_its_widest_and_as_long_as_its_longest_part(monkeypatch):
+    monkeypatch.setattr(ooxml, "_STRETCH", 64)
+    far = b'<row r="900000"><c r="A900000"><v>1</v></c></row><row r="900001"><c r="ZZ900001"><v>1</v></c></row>'
+    bomb = repacked(
+        workbook(sheet(["a"], ["1"])),
+        "xl/worksheets/sheet1.xml",
+        lambda xml: xml.replace(b"</sheetData>", far + b"</sheetData>"),
+    )
+
+    with pytest.raises(FileUnreadable, match="reaches over 900001 rows and 702 columns"):
         framed(bomb)
 
 

@@ -69,6 +69,8 @@ def test_what_is_written_in_a_declared_form_reads_back(value, grouping, signs, n
         ("1,23,456.00", INDIA, "123456.00"),
         ("12,34,56,789", INDIA, "123456789"),
         ("123,456.00", INDIA, None),
+        ("1,23,45", INDIA, None),
+        ("12,34", Numbers(thousands=","), None),
         ("1,23,456.00", Numbers(thousands=","), None),
         ("1,23,456", Numbers(thousands=",", grouping="any"), "123456"),
         ("123,456", Numbers(thousands=",", grouping="any"), "123456"),
