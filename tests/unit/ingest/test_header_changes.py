@@ -118,7 +118,7 @@ def test_columns_of_one_sender_are_not_expected_of_another(landing):
     assert landing.run().exit_code == 0
 
 
-def test_a_replay_expects_no_columns_of_earlier_files(landing):
+def test_a_replay_refuses_no_file_that_was_loaded(landing):
     landing.put(STOCK.format(2), stock(2))
     landing.run()
     landing.put(STOCK.format(1), stock(1, "batch_no", "B1"))
@@ -128,6 +128,18 @@ def test_a_replay_expects_no_columns_of_earlier_files(landing):
     report = ingest.replay(landing.home)
 
     assert (report.exit_code, report.files, report.loaded) == (0, 2, 2)
+
+
+def test_a_replay_for_another_reason_does_not_let_in_a_file_that_lost_a_key_column(landing):
+    landing.put(STOCK.format(1), stock(1, "batch_no", "B1"))
+    landing.run()
+    landing.put(STOCK.format(2), stock(2))
+    landing.run()
+    landing.config("profiles/csv_generic.yaml", "overrides: [{sender: D001, set: {count_type: SYSTEM}}]\n")
+
+    ingest.replay(landing.home)
+
+    assert landing.rows("dms_stock")["business_date"].dt.day().unique().to_list() == [1]
 
 
 def test_an_empty_column_without_a_name_is_ignored(landing):
