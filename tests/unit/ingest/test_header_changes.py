@@ -157,3 +157,15 @@ def test_a_column_without_a_name_that_holds_a_value_rejects_the_file(landing):
 
     assert (report.rejected, report.rules) == (2, {"unknown_column": 1})
     assert "column 10 has no name in the header and values below it" in report.problems[0]
+
+
+def test_many_unknown_columns_are_not_all_written_out(landing):
+    more = [f"extra_{number}" for number in range(1000)]
+    landing.put(NAME.format(1), file(1, ",".join(more), ",".join("1" for _ in more)))
+    landing.put(NAME.format(2), file(2, ",".join(more), ",".join("1" for _ in more)).replace("unit,", "u,"))
+
+    report = landing.run()
+
+    assert (report.loaded, report.rules) == (1, {"missing_column": 1, "unknown_column": 21})
+    assert "980 more columns are not known" in report.problems[20]
+    assert len(report.problems[21]) < 1000
