@@ -99,9 +99,13 @@ class CommitLog:
             self._latest[(*content, entry["name"])] = entry
             if entry["status"] == "loaded" or content in self._latest:
                 self._latest[content] = entry
-            if entry["status"] != "rejected" and entry.get("columns") and not commit.get("replay"):
+            if entry["status"] != "rejected" and entry.get("columns"):
                 of = (commit["profile"], commit["feed"], entry["sender"])
-                self._columns[of] = later(self._columns.get(of, ()), entry["columns"])
+                known, columns = self._columns.get(of, ()), entry["columns"]
+                if not commit.get("replay"):
+                    self._columns[of] = later(known, columns)
+                elif frozenset(columns) not in known:
+                    self._columns[of] = (frozenset(columns), *known)
 
     def _refuse_gaps(self) -> None:
         numbers = sorted(int(path.stem) for path in self._folder.iterdir() if _COMMIT_NAME.fullmatch(path.name))

@@ -519,7 +519,7 @@ class _Job:
                 digests[sender] = self._digest(group, sender, geographies)
             self._tick(group)
             try:
-                known = None if replaying else self.log.columns(group.profile.id, group.contract.feed, sender)
+                known = self.log.columns(group.profile.id, group.contract.feed, sender)
                 source = _source(item, sender, group.reading, digests[sender], self.limits, known)
             except OSError as error:
                 self._problems.append(

@@ -15,7 +15,7 @@ from ingest.readers.delimited import total_column
 _NEAR, _VERY_NEAR = 0.5, 0.65
 """From which likeness on (difflib) a name may be another spelling of one, and from which on it is taken to be."""
 _WRITTEN_OUT = 20
-"""Unknown columns of a file that are spoken of one by one."""
+"""Columns of a file that are spoken of one by one."""
 
 
 @dataclass(frozen=True)
@@ -244,7 +244,7 @@ def _refuse_missing(
             raise FileUnreadable(
                 "missing_column",
                 f"required column {column.name} is missing (expected as {' or '.join(names) or 'nothing: the profile names none'})"
-                f"{_was_it(renamed, column.name) if likeness >= _NEAR else ''}; the header has {', '.join(header)}",
+                f"{_was_it(renamed, column.name) if likeness >= _NEAR else ''}; the header has {_few(header)}",
                 column=column.name,
             )
         if column.name in key and likeness >= _VERY_NEAR:
@@ -283,6 +283,11 @@ def _nearest(column: str, unknown: Sequence[str], reading: Reading) -> tuple[flo
         ),
         default=(0.0, ""),
     )
+
+
+def _few(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _WRITTEN_OUT} more" if len(names) > _WRITTEN_OUT else ""
+    return ", ".join(names[:_WRITTEN_OUT]) + more
 
 
 def _was_it(renamed: str, column: str) -> str:

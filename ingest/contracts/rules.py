@@ -83,8 +83,20 @@ def gs1_check_digit(text: pl.Expr) -> pl.Expr:
     """True for a GS1 key (GTIN-8, -12, -13, -14, GLN, GSIN, SSCC) whose last digit is its check digit.
 
     The digits, weighted 1, 3, 1, 3, … from the right, add up to a multiple of ten (GS1 General Specifications, section 7.9). A text
-    that is no such key is false; null stays null.
+    that is no such key is false; null stays null. Each key is looked at once, however many lines bear it.
     """
+    return text.map_batches(_gs1_each_once, return_dtype=pl.Boolean)
+
+
+def _gs1_each_once(texts: pl.Series) -> pl.Series:
+    if texts.null_count() == len(texts):
+        return texts.cast(pl.Boolean)
+    keys = texts.unique()
+    verdicts = keys.to_frame("key").select(_gs1(pl.col("key"))).to_series()
+    return texts.replace_strict(keys, verdicts, return_dtype=pl.Boolean)
+
+
+def _gs1(text: pl.Expr) -> pl.Expr:
     number = text.cast(pl.Int64, strict=False)
     total = pl.sum_horizontal(_digit(number, place) * (3 if place % 2 else 1) for place in range(_LONGEST_GS1))
     return text.str.contains("^(?:[0-9]{8}|[0-9]{12,14}|[0-9]{17,18})$") & (total % 10 == 0)

@@ -459,7 +459,7 @@ CASES += [
     ("sku_xref", "confidence_is_a_share", None, {"confidence": 1.1}, True),
     ("outlet_xref", "confidence_is_a_share", None, {"confidence": 1.0}, False),
     *[
-        (feed, "control_totals_agree", "control_note", {"control_note": note}, note is not None)
+        (feed, "control_totals_agree", None, {"control_note": note}, note is not None)
         for feed in ("dms_invoice_line", "dms_stock", "erp_dispatch_line", "erp_billing_line", "pos_sale", "pos_stock")
         for note in ("SE01 says 12 segments, there are 11", None)
     ],

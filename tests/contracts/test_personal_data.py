@@ -106,6 +106,20 @@ def test_a_value_of_several_columns_hides_the_tagged_ones_alone(tmp_path):
     assert '"***, D|S"' in problem
 
 
+def test_a_cell_that_is_to_be_taken_apart_into_tagged_columns_is_hidden(tmp_path):
+    path = tmp_path / "landing/csv_generic/S1/outlet_2026-03-01.csv"
+    path.parent.mkdir(parents=True)
+    path.write_text(f"outlet_code,who\nO1,{SECRET}\n", encoding="utf-8")
+    profile = tmp_path / "config/profiles/csv_generic.yaml"
+    profile.parent.mkdir(parents=True)
+    split = [{"column": "who", "pattern": r"(?P<owner_name>\w+) (?P<phone>\d+)"}]
+    profile.write_text(yaml.safe_dump({"feeds": {"outlet": {"split": split}}}), encoding="utf-8")
+
+    (problem,) = ingest.run(tmp_path).problems
+
+    assert '"***-*****" does not have the form' in problem
+
+
 def test_a_mask_shows_how_a_value_is_written_and_not_what():
     shown = pl.Series(["+91 98765-43210", "Ünal Şen", "o.k@x.in", None]).to_frame("x").select(masked(pl.col("x")))
 

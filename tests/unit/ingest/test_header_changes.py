@@ -118,7 +118,7 @@ def test_columns_of_one_sender_are_not_expected_of_another(landing):
     assert landing.run().exit_code == 0
 
 
-def test_a_replay_expects_no_columns_of_earlier_files(landing):
+def test_a_replay_refuses_no_file_that_was_loaded(landing):
     landing.put(STOCK.format(2), stock(2))
     landing.run()
     landing.put(STOCK.format(1), stock(1, "batch_no", "B1"))
@@ -128,6 +128,18 @@ def test_a_replay_expects_no_columns_of_earlier_files(landing):
     report = ingest.replay(landing.home)
 
     assert (report.exit_code, report.files, report.loaded) == (0, 2, 2)
+
+
+def test_a_replay_for_another_reason_does_not_let_in_a_file_that_lost_a_key_column(landing):
+    landing.put(STOCK.format(1), stock(1, "batch_no", "B1"))
+    landing.run()
+    landing.put(STOCK.format(2), stock(2))
+    landing.run()
+    landing.config("profiles/csv_generic.yaml", "overrides: [{sender: D001, set: {count_type: SYSTEM}}]\n")
+
+    ingest.replay(landing.home)
+
+    assert landing.rows("dms_stock")["business_date"].dt.day().unique().to_list() == [1]
 
 
 def test_an_empty_column_without_a_name_is_ignored(landing):
@@ -145,3 +157,15 @@ def test_a_column_without_a_name_that_holds_a_value_rejects_the_file(landing):
 
     assert (report.rejected, report.rules) == (2, {"unknown_column": 1})
     assert "column 10 has no name in the header and values below it" in report.problems[0]
+
+
+def test_many_unknown_columns_are_not_all_written_out(landing):
+    more = [f"extra_{number}" for number in range(1000)]
+    landing.put(NAME.format(1), file(1, ",".join(more), ",".join("1" for _ in more)))
+    landing.put(NAME.format(2), file(2, ",".join(more), ",".join("1" for _ in more)).replace("unit,", "u,"))
+
+    report = landing.run()
+
+    assert (report.loaded, report.rules) == (1, {"missing_column": 1, "unknown_column": 21})
+    assert "980 more columns are not known" in report.problems[20]
+    assert len(report.problems[21]) < 1000

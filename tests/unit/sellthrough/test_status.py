@@ -82,9 +82,10 @@ def test_a_refused_file_is_named(settings: Settings) -> None:
 
 def test_columns_that_came_or_went_are_shown_for_the_last_file_of_a_sender(settings: Settings) -> None:
     warning = {"rule": "unknown_column", "column": "colour", "message": "..."}
-    for seq, warnings in ((3, [warning | {"column": "older"}]), (4, [warning])):
+    older = warning | {"column": "older"}
+    for seq, kind, warnings in ((3, "loaded", [older]), (4, "loaded", [warning]), (5, "rejected", [])):
         commit = {"seq": seq, "feed": "sku", "profile": "p", "rows": None, "rejects": None, "replaces": []}
-        files = [{**file(f"p/D001/{seq}.csv"), "warnings": warnings}]
+        files = [{**file(f"p/D001/{seq}.csv"), "status": kind, "warnings": warnings}]
         (settings.bronze / "_commits" / f"{seq:010d}.json").write_text(json.dumps({**commit, "files": files}))
 
     assert status.status(settings).file_warnings == [
