@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from lxml import etree
 
+from ingest.errors import FileUnreadable
 from ingest.limits import Limits
 from ingest.readers import xml
 from ingest.readers.framed import Broken, Entry
@@ -134,6 +135,7 @@ def entries(data: bytes, reading: Reading, limits: Limits) -> Iterable[Entry]:
         FileUnreadable: the file is no export of Tally.
     """
     lines: list[Line | Broken] = []
+    has_vouchers = False
     for piece in xml.pieces(
         data,
         ("VOUCHER",),
@@ -143,7 +145,10 @@ def entries(data: bytes, reading: Reading, limits: Limits) -> Iterable[Entry]:
         encoding=reading.encoding,
         limits=limits,
     ):
+        has_vouchers = True
         lines += [piece] if isinstance(piece, Broken) else _voucher(piece, reading)
+    if not has_vouchers and b"<LINEERROR" in data.replace(b"\0", b""):
+        raise FileUnreadable("xml", "is an error message of Tally, not an export; have it exported again")
     yield from settled(lines)
 
 

@@ -327,7 +327,10 @@ class _Scan:
                 "or state the right `format`",
                 value=root.decode(),
             )
-        yield from self._tail(0, len(self.data), root)
+        length = len(self.data)
+        cut_short = list(self._tail(0, length, root))
+        whole = [] if cut_short else self._element(self.data.index(b"<" + root), length)
+        yield from (*cut_short, *(piece for piece in whole if isinstance(piece, Broken)))
 
     def _broken(self, start: int, end: int, rule: str, problem: str) -> Iterator[Broken]:
         """One broken record for each item that can be counted in a stretch, at least one; what was cut short is one."""

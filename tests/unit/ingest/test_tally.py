@@ -345,9 +345,17 @@ def test_a_malformed_voucher_costs_only_itself_and_names_itself():
     assert "VOUCHERTYPENAME Sales, VOUCHERNUMBER 2, GUID g-Sales-2" in found[1].broken.problem
 
 
-def test_an_answer_that_is_no_export_is_refused():
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "<RESPONSE>Unknown Request, cannot be processed</RESPONSE>",
+        "<ENVELOPE><HEADER><STATUS>0</STATUS></HEADER><BODY><DATA><LINEERROR>No company</LINEERROR></DATA></BODY></ENVELOPE>",
+    ],
+)
+@pytest.mark.parametrize("codec", ["utf-8", "utf-16"])
+def test_an_answer_that_is_no_export_is_refused(answer, codec):
     with pytest.raises(FileUnreadable):
-        list(tally.entries(b"<RESPONSE>Unknown Request, cannot be processed</RESPONSE>", READING, DEFAULT))
+        list(tally.entries(answer.encode(codec), READING, DEFAULT))
 
 
 NAMES = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), min_size=1, max_size=8)

@@ -145,6 +145,13 @@ def test_names_inside_character_data_are_text():
     assert problems(found) == []
 
 
+@pytest.mark.parametrize(
+    ("inside", "rule"), [(b"<a>" * 100 + b"</a>" * 100, "xml_depth"), (b"<a></b>", "xml"), (b"\xff", "encoding")]
+)
+def test_a_file_without_elements_that_cannot_be_read_is_not_taken_for_empty(inside, rule):
+    assert [rule for rule, _, _ in problems(read(b"<E>" + inside + b"</E>", xml_depth=50))] == [rule]
+
+
 LAUGHS = b"<!DOCTYPE E [" + b"".join(
     b'<!ENTITY l%d "%s">' % (level, b"&l%d;" % (level - 1) * 10 if level else b"ha") for level in range(12)
 )
