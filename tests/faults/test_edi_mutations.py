@@ -105,7 +105,7 @@ def entries(data: bytes) -> list:
 def found(records: list) -> list[tuple[str | None, str | None]]:
     quantity = ("QUANTITY", "SN102")
     return [
-        (entry.values.get("ITEM"), next(v for n in quantity if (v := entry.values.get(n))))
+        (entry.values.get("ITEM"), next((v for n in quantity if (v := entry.values.get(n))), None))
         for entry in records
         if entry.broken is None
     ]
