@@ -148,6 +148,8 @@ def period(segment: Segment) -> tuple[str, str]:
     """First and last day of a DTM as CCYYMMDD, read by its format qualifier (2379); as written where it is none of a day or period."""
     text, form = segment.get(1, 2).replace("-", ""), segment.get(1, 3)
     written = segment.get(1, 2)
+    if form in _ZONED and written[:8].isdigit():
+        text = written[:8]
     if not text.isdigit():
         return written, written
     if form in ("718", "711", "719", "713", "717") and len(text) % 2 == 0:
@@ -169,6 +171,8 @@ def _day(text: str) -> str:
 
 
 _CENTURY_TURN = 70
+_ZONED = ("205", "303", "304")
+"""Formats of a day with time and zone."""
 
 
 def _month(text: str) -> tuple[str, str]:
@@ -281,6 +285,7 @@ def _sales_report(header: Segment, body: Sequence[Segment], envelope: Level) -> 
     line: Level | None = None
     part: Level | None = None
     record: _Record | None = None
+    stated: set[str] = set()
     own: list[Segment] = []
     records: list[_Record] = []
     of_line: list[_Record] = []
@@ -302,11 +307,13 @@ def _sales_report(header: Segment, body: Sequence[Segment], envelope: Level) -> 
             place, line, part, record, own, of_line = Level(), None, None, None, [], []
             placing.move(place)
         elif segment.tag == "QTY" and line is not None:
-            if record is None or any(qty.get(1, 1) == segment.get(1, 1) for qty in record.levels[0].of("QTY")):
+            if record is None or segment.get(1, 1) in stated:
                 levels = [level for level in (part, line, place, head, summary, envelope) if level is not None]
                 record = _Record((Level(), *levels), [] if of_line else list(own))
                 of_line.append(record)
                 records.append(record)
+                stated = set()
+            stated.add(segment.get(1, 1))
             placing.move(record.levels[0])
         if line is not None:
             (own if record is None else record.own).append(segment)

@@ -551,13 +551,10 @@ def _resale_facts(levels: Sequence[Level]) -> Facts:
     quantity = look_up(levels[:1], "QTY02") or (sale.get(3) if sale is not None else None) or None
     price = look_up(levels[:2], "UIT02") or look_up(levels[:2], "CTP03") or (sale.get(5) if sale is not None else None)
     amount = look_up(levels[:1], "AMT02") or (sale.get(7) if sale is not None else None)
-    gross: str | None = amount
-    if not amount and quantity and price:
-        units, each = number(quantity), number(price)
-        gross = plain(units * each) if units is not None and each is not None else None
+    units, each = number(quantity or ""), number(price or "")
+    gross = plain(units * each) if units is not None and each is not None else amount or None
     code = (look_up(levels[:1], "QTY01") or "").upper()
     kind = "STOCK" if code in _ON_HAND else "RETURN" if code in _RETURNED else "SALE" if code in _SALES else code
-    units = number(quantity or "")
     if kind == "SALE" and (
         (look_up(levels[1:2], "PTD01") or "").upper() in _RETURN_TRANSFERS or (units is not None and units < 0)
     ):
@@ -566,8 +563,8 @@ def _resale_facts(levels: Sequence[Level]) -> Facts:
         quantity, gross = (text and text.removeprefix("-") for text in (quantity, gross))
     return {
         "QUANTITY": quantity,
-        "GROSS": gross or None,
-        "NET": gross or None,
+        "GROSS": gross,
+        "NET": gross,
         "KIND": kind,
         "DATE": _resale_date(levels),
         "STORE": _buyer(levels),
@@ -615,7 +612,7 @@ _STOCK = ("QA", "QE", "OH", "QB", "QI", "QP", "QC", "QH", "DG", "HL", "QL", "QM"
 _ACTIVITIES = dict.fromkeys((*_SOLD, *_RETURNS), "SALE") | dict.fromkeys(_STOCK, "STOCK")
 """Activity codes (element 859) by what the record tells; any other code tells something else."""
 _ACTIVITY_PARTY = frozenset({"N2", "N3", "N4", "FOB", "TD5", "DTM", "N9", "PER"})
-_STORE_PARTIES = ("ST", "RS", "BY", "SN", "WH", "DC", "LO", "Z7")
+_STORE_PARTIES = ("ST", "BY", "SN", "RS", "WH", "DC", "LO", "RE", "RT", "Z7")
 
 
 def _activity(header: Segment, body: Sequence[Segment], envelope: Level) -> Parsed:

@@ -436,6 +436,22 @@ def test_a_resale_without_a_price_says_so():
     assert entry.values["CONTROL"] == "the item states neither price nor amount"
 
 
+def test_a_resale_is_worth_its_quantity_at_its_price_else_its_amount():
+    body = (
+        "BPT*00*R*20260331",
+        "PTD*SS",
+        "QTY*32*3",
+        "LIN**VP*S",
+        "UIT*EA*2",
+        "AMT*EX*99",
+        "QTY*32*3",
+        "LIN**VP*S",
+        "AMT*1*7",
+    )
+
+    assert column(read(written(interchange(a_set("867", *body)))), "NET") == ["6", "7"]
+
+
 def test_a_product_before_its_quantity_is_understood():
     body = ("BPT*00*R*20260331", "PTD*SS", "LIN**VP*S1", "QTY*32*1", "LIN**VP*S2", "QTY*32*2")
     entries = read(written(interchange(a_set("867", *body))))
@@ -481,8 +497,8 @@ def test_an_sdq_gives_a_record_for_each_of_its_places():
             ["111", "SALE", "S2", "5", "1", "10"],
             ["111", "STOCK", "S1", "10", None, "20"],
             ["111", "STOCK", "S2", "20", None, "40"],
-            ["111", "OTHER", None, None, None, None],
-            ["222", "SALE", None, "3", None, None],
+            ["111", "OTHER", "CH", None, None, None],
+            ["222", "SALE", "CH", "3", None, None],
         ],
         key=str,
     )
