@@ -93,6 +93,7 @@ def test_the_column_of_tick_boxes_is_none_of_the_data():
 words = st.text("abcXYZ09 .;,", min_size=1, max_size=5).filter(str.strip)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(words, words, words), min_size=1, max_size=6))
 def test_what_was_printed_is_read_back(written):
     lines = "".join(f"|{a:<5}|{b:<5}|{c:<6}|\n" for a, b, c in written)
@@ -102,7 +103,7 @@ def test_what_was_printed_is_read_back(written):
     assert rows(framed) == [tuple(word.strip() for word in line) for line in written]
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(st.data())
 def test_a_mutated_list_loses_no_line(data):
     head = PAGE.format(1)
