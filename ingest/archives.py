@@ -12,7 +12,7 @@ import re
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -94,6 +94,30 @@ def members(path: Path, limits: Limits) -> list[Member]:
         problem = _problem(entry, name, times[plain])
         listed.setdefault(plain, Member(plain, position, FileUnreadable("archive", problem) if problem else None))
     return list(listed.values())
+
+
+def bundle(files: Mapping[str, bytes]) -> bytes:
+    """Files that are read together, as one: equal files give equal bytes."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
+        for name, data in files.items():
+            archive.writestr(zipfile.ZipInfo(name), data)
+    return packed.getvalue()
+
+
+def unbundled(data: bytes) -> dict[str, bytes]:
+    """The files of a bundle.
+
+    Raises:
+        FileUnreadable: it is none of ours.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
+                raise FileUnreadable("archive", "is an archive under another name; have it sent as .zip")
+            return {name: archive.read(name) for name in archive.namelist()}
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+        raise FileUnreadable("archive", f"is no table, and no archive that can be read ({error})") from error
 
 
 def read_member(path: Path, position: int, limits: Limits) -> Iterator[bytes]:

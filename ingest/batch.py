@@ -377,6 +377,7 @@ def _judge(
         raw = _filled_down(raw, layout, reading.fill_down)
     raw = raw.with_columns(
         pl.lit(senders).gather(pl.col("_f")).alias("_sender"),
+        pl.lit(_days(group, reading)).gather(pl.col("_f")).alias("_day"),
         (~(pl.col("_blank") | pl.col("_total"))).cast(pl.Int64).cum_sum().over("_f").alias("_record"),
     )
     raw = _routed(raw, layout, route)
@@ -425,6 +426,12 @@ def _judge(
         natural_key(reading.key or contract.key).alias("_key"),
     )
     return _Part(loaded.select([*contract.names, *(name for name in ENVELOPE if name != "_pos")]), counts, rejects)
+
+
+def _days(group: Sequence[_Opened], reading: Reading) -> pl.Series:
+    """The last day that each file covers, written as the profile's dates are."""
+    covered = [covered_dates(item.source, reading.period)[1] for item in group]
+    return pl.Series("_day", [day and day.strftime(reading.dates[0]) for day in covered], dtype=pl.String)
 
 
 def _routed(raw: pl.DataFrame, layout: Layout, route: Route) -> pl.DataFrame:
@@ -542,9 +549,12 @@ def _next_step(rule: str) -> str:
         "record_type": "name its type under `fixed_width` in the profile",
         "control_count": "have the file sent again whole",
         "json": "have the sender mend the record and send it again",
+        "control_totals": "have it sent again, or set `control_totals: lenient` in the profile to load it with a note",
+        "envelope_open": "have it sent again in full, or set `control_totals: lenient` in the profile to load what is there",
         "unrouted": "name it under `where` of the feed that it belongs to, or under `leave_out`",
         "split": "have the sender mend the value, or widen the profile's pattern",
         "xml": "have the sender mend it and send it again; the elements around it are read",
+        "beside": "have both files sent together, in one folder or archive",
         "truncated": "have the sender send the whole file; what stands before is read",
         "idoc": "have the IDoc sent again; the others of the file are read",
         "encoding": "have the sender mend it, or state the right `encoding` in the profile",

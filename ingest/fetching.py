@@ -224,9 +224,9 @@ class _Fetch:
                     try:
                         self._pull_file(profile, source, store, file, record.seen[key])
                     except remote.ChangedMeanwhile:
-                        record.waiting.append(f"{source.label}: {'/'.join(file.parts)}")
+                        record.waiting.append(source.address(file.path))
                     except (FileNotFoundError, PermissionError) as error:
-                        self._fail(profile, source, f"{file.path}: {error.strerror or error}")
+                        self._fail(profile, source, f"{source.address(file.path)}: {error.strerror or error}")
         except remote.LOST as error:
             self._fail(profile, source, f"{_masked(error, connection)}; what is missing is fetched next time")
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from ingest import bronze, enrichment, readers
+from ingest import archives, bronze, enrichment, readers
 from ingest.batch import Batch, Source, read_batch
 from ingest.connectors import folder
 from ingest.connectors.folder import LandingFile
@@ -204,11 +204,15 @@ def check(
     landed_file = folder.locate(home, file) or LandingFile(file, printable(file.name), settings.id, None)
     reports: dict[str, CheckReport] = {}
     for place in folder.unpacked(landed_file, limits):
+        if place.member is not None and settings.ignores(place.name.rpartition("/")[2]):
+            continue
         for feed_id in (feed,) if feed else _feeds_of(settings, place):
             if feed_id not in settings.feeds:
                 raise UnknownFeed(f"profile {profile} has no feed {feed_id}", tuple(settings.feeds))
             report = _check_feed(job, place, settings, feed_id, sender)
             reports[feed_id] = _together(reports[feed_id], report) if feed_id in reports else report
+    if not reports:
+        raise UnknownFeed(f"{file.name} holds nothing but files that profile {profile} ignores", tuple(settings.feeds))
     first, *others = reports.values()
     return replace(first, others=tuple(others))
 
@@ -617,14 +621,20 @@ def _source(
 
 
 def _taken(item: LandingFile | _SeedFile, reading: Reading, limits: Limits) -> tuple[str, int, Callable[[], bytes]]:
-    """Digest, size and content of a file; one that is refused before it is read says why when its content is asked for."""
+    """Digest, size and content of a file; one that is refused before it is read says why when its content is asked for.
+
+    Where the file's name gives the business date, the digest is over name and content: equal stock on two days is not one statement sent twice.
+    """
     if isinstance(item, _SeedFile):
         return _sha256(item.data), len(item.data), partial(_same, item.data)
     try:
         data = item.read(limits, by_lines=reading.format in readers.LINES)
+        if companions := folder.beside(item, reading.beside, limits):
+            data = archives.bundle({item.name.rpartition("/")[2]: data, **companions})
     except FileUnreadable as refusal:
         return item.fingerprint(), 0, partial(_refuse, refusal)
-    return _sha256(data), len(data), partial(_same, data)
+    named = item.name.rpartition("/")[2].encode() if reading.period.gives_business_date else b""
+    return _sha256(named + data), len(data), partial(_same, data)
 
 
 def _same(data: bytes) -> bytes:

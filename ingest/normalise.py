@@ -44,7 +44,7 @@ def normalise(
     """Type the columns of a batch whose files share one header.
 
     Args:
-        raw: columns c0, c1, … of text, and _sender.
+        raw: columns c0, c1, … of text, _sender, and _day, the day that the file covers, as text.
         geographies: loaded GeoJSON files by the name that the profile uses.
     """
     texts = {column.name: _text(column, layout, reading) for column in contract.columns}
@@ -110,6 +110,8 @@ def _text(column: Column, layout: Layout, reading: Reading) -> pl.Expr:
     text = _fed_text(column, layout, reading)
     if name in reading.strip_leading_zeros:
         text = text.str.replace("^0+([0-9]+)$", "$1")
+    if name == "business_date" and reading.period.gives_business_date:
+        text = text.fill_null(pl.col("_day"))
     default = reading.defaults.get(name, column.default)
     return text if default is None else text.fill_null(pl.lit(default))
 

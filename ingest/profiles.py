@@ -136,11 +136,16 @@ class Cadence(Settings):
 
 
 class Period(Settings):
-    """How a file says which business dates it covers: by its name, else by the day on which it arrived."""
+    """How a file says which business dates it covers: by its name, else by the day on which it arrived.
+
+    Attributes:
+        gives_business_date: a record without a business date of its own has the last day that its file covers.
+    """
 
     pattern: str | None = r"(?P<from>\d{4}-\d{2}-\d{2})(?:_(?P<to>\d{4}-\d{2}-\d{2}))?"
     format: str = "%Y-%m-%d"
     arrival_offset_days: int | None = None
+    gives_business_date: bool = False
 
     @field_validator("pattern")
     @classmethod
@@ -286,10 +291,13 @@ class Reading(Settings):
     """Everything that decides how one feed's files of a profile are read."""
 
     files: Texts
+    beside: Texts = ()
     format: str = "csv"
     encoding: str = "utf-8"
     delimiter: str = Field(default=",", min_length=1, max_length=1)
     quote: str | None = Field(default='"', min_length=1, max_length=1)
+    escape: str | None = Field(default=None, min_length=1, max_length=1)
+    comment: str | None = Field(default=None, min_length=1)
     max_record_lines: int = Field(default=50, ge=1)
     title_rows: int = Field(default=0, ge=0)
     header: Texts | None = None
@@ -298,6 +306,7 @@ class Reading(Settings):
     fill_down: Texts = ()
     sheet: str | None = None
     fixed_width: FixedWidth | None = None
+    control_totals: Literal["strict", "lenient"] = "strict"
     totals: Totals | None = None
     decimal: Literal[".", ","] = "."
     thousands: str | None = Field(default=None, min_length=1, max_length=1)
@@ -329,6 +338,7 @@ class Reading(Settings):
     strip_leading_zeros: tuple[str, ...] = ()
     values: dict[str, dict[str, Text]] = {}
     units: dict[str, Texts] = {}
+    voucher_types: dict[str, Text] = {}
     constants: dict[str, Text] = {}
     defaults: dict[str, Text] = {}
     sign: Literal["by_document_type", "as_sent"] = "by_document_type"
@@ -372,7 +382,7 @@ class Reading(Settings):
     @classmethod
     def _known_encoding(cls, encoding: str) -> str:
         try:
-            return codecs.lookup(encoding).name
+            return codecs.lookup(encoding).name.removesuffix("-sig")
         except LookupError as error:
             raise ValueError(f"{encoding!r} is no known encoding") from error
 
@@ -390,6 +400,8 @@ class Reading(Settings):
             raise ValueError("`thousands` and `decimal` are the same sign")
         if self.delimiter == self.quote:
             raise ValueError("`delimiter` and `quote` are the same sign")
+        if self.escape is not None and self.escape in (self.delimiter, self.quote):
+            raise ValueError("`escape` is the same sign as `delimiter` or `quote`")
         if self.header is not None and (self.header_rows > 1 or self.repeated_header):
             raise ValueError("`header` says that the file has none; leave out `header_rows` and `repeated_header`")
         if self.digit_grouping != "western" and self.thousands is None:
@@ -410,6 +422,8 @@ class Reading(Settings):
 
     @model_validator(mode="after")
     def _fields_of_the_format(self) -> Reading:
+        if self.beside and self.format != "tally_loader":
+            raise ValueError(f"format {self.format} reads no files `beside` its own")
         reader = readers.STRUCTURED.get(self.format)
         if reader is not None:
             unknown = sorted(name for name in self.named_fields if name not in reader.FIELDS)
@@ -604,6 +618,8 @@ def _check_reading(profile_id: str, reading: Reading, contract: Contract) -> Non
             profile_id,
             f"{where}: records are not chosen by {', '.join(chosen_by)}, which is personal data and would stand in reports",
         )
+    if reading.period.gives_business_date and not contract.is_dated:
+        raise ProfileInvalid(profile_id, f"{where}.period: there is no business date in {contract.feed}")
     if reading.mode == "replace" and not contract.is_dated:
         raise ProfileInvalid(profile_id, f"{where}.mode: replace needs a feed with a business date")
     for split in reading.split:
@@ -698,7 +714,9 @@ def _check_extracts(profile_id: str, where: str, source: SqlSource, profile: Pro
 
 
 def _fits(file_name: str, pattern: str) -> bool:
-    return fnmatch.fnmatchcase(file_name.lower(), pattern.lower())
+    """Whether a name fits a pattern, whatever the case; a packed file may fit by its name before it was packed."""
+    name = file_name.lower()
+    return any(fnmatch.fnmatchcase(own, pattern.lower()) for own in {name, name.removesuffix(".gz")})
 
 
 def _point_columns(enrichment: PointInPolygon) -> tuple[str, str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import mmap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -104,6 +104,26 @@ def unpacked(file: LandingFile, limits: Limits = DEFAULT) -> list[LandingFile]:
         replace(file, name=f"{file.name}/{member.name}", member=member.position, refusal=member.refusal)
         for member in members
     ]
+
+
+def beside(file: LandingFile, names: Sequence[str], limits: Limits = DEFAULT) -> dict[str, bytes]:
+    """The files of some names in a file's folder, or in its archive, as far as they are there.
+
+    Raises:
+        FileUnreadable: one cannot be unpacked.
+    """
+    if file.member is None:
+        paths = {name: file.path.with_name(name) for name in names}
+        return {name: path.read_bytes() for name, path in paths.items() if path.is_file()}
+    inside = archives.members(file.path, limits)
+    own_name = next(member.name for member in inside if member.position == file.member)
+    positions = {member.name: member.position for member in inside if member.refusal is None}
+    paths_inside = {name: f"{own_name.rpartition('/')[0]}/{name}".removeprefix("/") for name in names}
+    return {
+        name: b"".join(archives.read_member(file.path, positions[path], limits))
+        for name, path in paths_inside.items()
+        if path in positions
+    }
 
 
 def locate(home: Path, path: Path) -> LandingFile | None:

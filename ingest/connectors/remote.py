@@ -13,7 +13,7 @@ import ipaddress
 import re
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import StringIO
@@ -123,8 +123,9 @@ class Store:
         wanted = rest[0] if anywhere else head
         siblings = self._siblings.setdefault(folder.rstrip("/"), {})
         for name, entry in self._entries(folder):
+            is_passed_over = name.startswith(".") or name.endswith(PASSED_OVER)
             path = f"{folder.rstrip('/')}/{name}"
-            if entry["type"] == "directory":
+            if entry["type"] == "directory" and not is_passed_over:
                 if anywhere:
                     yield from self._walk(path, (*parts, name), pattern, sender)
                 elif rest and (fits := _fits(name, wanted)):
@@ -133,7 +134,7 @@ class Store:
                     yield from self._walk(path, kept, tuple(rest), own)
             elif entry["type"] == "file" and len(pattern) - anywhere == 1:
                 siblings[name] = file = self._described(entry, path, (*parts, name), sender)
-                if not name.startswith(".") and not name.endswith(PASSED_OVER) and (fits := _fits(name, wanted)):
+                if not is_passed_over and (fits := _fits(name, wanted)):
                     own = fits.groupdict().get("sender", sender)
                     yield RemoteFile(file.path, file.parts, own, file.size, file.modified, file.tag)
 
@@ -214,7 +215,13 @@ def _s3(connection: Connection | None) -> Any:
             connection.name,
             "its endpoint_url is http://, which shows the data to others; use https:// or state allow_http",
         )
-    options: dict[str, Any] = {"timeout": "600s", "connect_timeout": f"{_ANSWER_S}s", "allow_http": plain}
+    answer = f"{_ANSWER_S}s"
+    options: dict[str, Any] = {
+        "connect_timeout": answer,
+        "read_timeout": answer,
+        "timeout": "600s",
+        "allow_http": plain,
+    }
     provider = None
     if connection.login:
         credential = {
@@ -308,6 +315,13 @@ class _Sftp(SFTPFileSystem):  # type: ignore[misc]
 
     def _open(self, path: str, mode: str = "rb", block_size: int | None = None, **options: Any) -> Any:
         file = super()._open(path, mode, block_size, **options)
+        ask_ahead = file._prefetch_thread
+
+        def ask_quietly(*arguments: Any) -> None:
+            with suppress(OSError, EOFError, paramiko.SSHException):  # whoever reads the file is told
+                ask_ahead(*arguments)
+
+        file._prefetch_thread = ask_quietly
         file.prefetch(max_concurrent_requests=_READ_AHEAD)
         return file
 

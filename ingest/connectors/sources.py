@@ -132,6 +132,11 @@ class RemoteSource(_Settings):
         """The source, in messages."""
         return self.url
 
+    def address(self, path: str) -> str:
+        """A file of the source's server, in messages."""
+        kind, _, rest = self.url.partition("://")
+        return f"{kind}://{'' if kind == 's3' else rest.partition('/')[0]}{path}"
+
     @property
     def readiness(self) -> Ready | None:
         """How one knows that a file is whole; null where none is ever seen otherwise: a store shows an object when it is complete."""

@@ -12,7 +12,20 @@ from typing import TYPE_CHECKING, Protocol
 from ingest import archives
 from ingest.errors import FileUnreadable
 from ingest.limits import DEFAULT, Limits, refuse_long_line, short_lines
-from ingest.readers import delimited, excel, fixed_width, idoc, json_lines, sap_table
+from ingest.readers import (
+    delimited,
+    edifact,
+    excel,
+    fixed_width,
+    idoc,
+    json_lines,
+    poslog,
+    sap_table,
+    tally,
+    tally_loader,
+    tally_stock,
+    x12,
+)
 from ingest.readers.framed import Broken, Entry, Framed, column_names, from_entries
 
 if TYPE_CHECKING:
@@ -54,10 +67,16 @@ TABLES: dict[str, Table] = {
     "jsonl": json_lines.frame,
     "sap_table": sap_table.frame,
 }
-LINES = frozenset({"csv", "fixed_width", "jsonl", "sap_table"})
+LINES = frozenset({"csv", "fixed_width", "jsonl", "sap_table", "tally_loader"})
 """Tables in which a record is a line."""
 STRUCTURED: dict[str, StructuredReader] = {
     "sap_idoc_xml": idoc,
+    "x12": x12,
+    "edifact": edifact,
+    "nrf_poslog": poslog,
+    "tally_xml": tally,
+    "tally_stock": tally_stock,
+    "tally_loader": tally_loader,
 }
 
 

@@ -8,6 +8,7 @@ record, with line numbers and raw text.
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ import polars as pl
 
 from ingest.errors import FileUnreadable
 from ingest.limits import DEFAULT, Limits, refuse_columns
-from ingest.readers.framed import Broken, Framed, column_names, no_header
+from ingest.readers.framed import Broken, Framed, column_names, join_headers, no_header
 
 if TYPE_CHECKING:
     from ingest.profiles import Reading
@@ -68,6 +69,11 @@ def to_utf8(data: bytes, encoding: str) -> bytes:
     return utf8
 
 
+def with_line_feeds(text: bytes) -> bytes:
+    """The text with a line feed at the end of each line, also where only carriage returns stand, as old programs write them."""
+    return text.replace(b"\r", b"\n") if b"\r" in text and b"\n" not in text else text
+
+
 def frame(text: bytes, reading: Reading, limits: Limits = DEFAULT, *, careful: bool = False) -> Framed:
     """Cut the text into entries below the header.
 
@@ -75,6 +81,7 @@ def frame(text: bytes, reading: Reading, limits: Limits = DEFAULT, *, careful: b
         text: UTF-8 text.
         careful: take the record-by-record way even where framing is trivial.
     """
+    text = with_line_feeds(text)
     if not text.strip():
         raise FileUnreadable("empty_file", "is empty, without even a header; ask the sender for it again")
     if not careful:
@@ -86,7 +93,8 @@ def frame(text: bytes, reading: Reading, limits: Limits = DEFAULT, *, careful: b
 
 
 def _trivial(text: bytes, reading: Reading) -> Framed | None:
-    if reading.quote is not None and reading.quote.encode() in text:
+    special = [sign.encode() for sign in (reading.quote, reading.escape) if sign is not None]
+    if reading.header_rows > 1 or any(sign in text for sign in special):
         return None
     if b"\r" in text:
         text = text.replace(b"\r\n", b"\n")
@@ -95,17 +103,20 @@ def _trivial(text: bytes, reading: Reading) -> Framed | None:
     delimiter = reading.delimiter.encode()
     if len(delimiter) != 1:
         return None
-    start = 0
-    for _ in range(reading.title_rows):
-        start = text.find(b"\n", start) + 1
-        if start == 0:
-            return None
-    end = text.find(b"\n", start)
-    end = len(text) if end < 0 else end
-    header = text[start:end].split(delimiter)
-    body = text[end + 1 :]
+    start, lines = _after_titles(text, reading)
+    if lines < reading.title_rows:
+        return None
+    if reading.header is None:
+        end = text.find(b"\n", start)
+        end = len(text) if end < 0 else end
+        header = [name.decode("utf-8").strip() for name in text[start:end].split(delimiter)]
+        body, first_line = text[end + 1 :], lines + 2
+    else:
+        header, body, first_line = list(reading.header), text[start:], lines + 1
     if body and not body.endswith(b"\n"):
         body += b"\n"
+    if _has_comment(body, reading):
+        return None
     per_line = len(header) - 1
     entries = 0
     if body:
@@ -120,39 +131,42 @@ def _trivial(text: bytes, reading: Reading) -> Framed | None:
         table = marks.reshape(entries, per_line)
         if not ((table[:, -1] < ends).all() and (table[1:, 0] > ends[:-1]).all()):
             return None
-    names = tuple(name.decode("utf-8").strip() for name in header)
-    return Framed(
-        header=names, entries=entries, first_line=reading.title_rows + 2, body=body, delimiter=reading.delimiter
-    )
+    return Framed(header=tuple(header), entries=entries, first_line=first_line, body=body, delimiter=reading.delimiter)
+
+
+def _after_titles(text: bytes, reading: Reading) -> tuple[int, int]:
+    """Bytes and lines of what stands above the header: title rows, and comments below them."""
+    at = lines = 0
+    comment = reading.comment.encode() if reading.comment else None
+    while at < len(text) and (lines < reading.title_rows or (comment and text.startswith(comment, at))):
+        end = text.find(b"\n", at)
+        at, lines = end + 1 if end >= 0 else len(text), lines + 1
+    return at, lines
+
+
+def _has_comment(body: bytes, reading: Reading) -> bool:
+    comment = reading.comment.encode() if reading.comment else None
+    return comment is not None and (body.startswith(comment) or b"\n" + comment in body)
 
 
 def _careful(text: bytes, reading: Reading, limits: Limits) -> Framed:
     lines = [line + "\n" for line in text.decode("utf-8").split("\n")]
     if lines[-1] == "\n":
         lines.pop()
-    if len(lines) <= reading.title_rows:
-        raise FileUnreadable("empty_file", f"has no header below its {reading.title_rows} title rows")
-    at = reading.title_rows
+    _, at = _after_titles(text, reading)
     feed = _Lines(lines, at, reading.max_record_lines)
-    try:
-        header = tuple(cell.strip() for cell in next(_reader(feed, reading)))
-    except csv.Error as error:
-        raise FileUnreadable(
-            "quote", f"line {at + 1}: the header cannot be read: {_quote_problem(str(error), feed)}", line=at + 1
-        ) from error
-    if not header:
-        raise no_header(at + 1)
+    header = reading.header or _header(feed, reading)
     refuse_columns(len(header), limits)
     at = feed.at
     first_line = at + 1
     total_at = total_column(header, reading)
-    totals = set(reading.totals.values) if reading.totals else set()
+    total = re.compile(reading.totals.marks, re.DOTALL) if reading.totals else None
     rows: list[list[str] | list[None]] = []
     numbers: list[int] = []
     broken: dict[int, Broken] = {}
     spans: dict[int, int] = {}
     width = len(header)
-    for number, record, span in _records(lines, at, reading, width, totals, total_at):
+    for number, record, span in _records(lines, at, reading, width, total, total_at):
         numbers.append(number)
         if span > 1:
             spans[len(rows)] = span
@@ -176,6 +190,27 @@ def _careful(text: bytes, reading: Reading, limits: Limits) -> Framed:
         source=lines,
         spans=spans,
     )
+
+
+def _header(feed: _Lines, reading: Reading) -> tuple[str, ...]:
+    first = feed.at + 1
+    if first > len(feed.lines):
+        raise FileUnreadable("empty_file", f"has no header below its {reading.title_rows} title rows")
+    reader = _reader(feed, reading)
+    levels: list[list[str]] = []
+    for _ in range(reading.header_rows):
+        feed.begin = feed.at
+        try:
+            levels.append([cell.strip() for cell in next(reader)])
+        except StopIteration:
+            raise FileUnreadable("empty_file", f"ends within its {reading.header_rows} header rows") from None
+        except csv.Error as error:
+            raise FileUnreadable(
+                "quote", f"line {first}: the header cannot be read: {_quote_problem(str(error), feed)}", line=first
+            ) from error
+    if not levels[0]:
+        raise no_header(first)
+    return tuple(join_headers(levels))
 
 
 def total_column(header: tuple[str, ...], reading: Reading) -> int | None:
@@ -213,6 +248,7 @@ def _reader(feed: _Lines, reading: Reading) -> Iterator[list[str]]:
         feed,
         delimiter=reading.delimiter,
         quotechar=reading.quote,
+        escapechar=reading.escape,
         quoting=csv.QUOTE_MINIMAL if reading.quote else csv.QUOTE_NONE,
         doublequote=True,
         strict=True,
@@ -220,7 +256,7 @@ def _reader(feed: _Lines, reading: Reading) -> Iterator[list[str]]:
 
 
 def _records(
-    lines: list[str], at: int, reading: Reading, width: int, totals: set[str], total_at: int | None
+    lines: list[str], at: int, reading: Reading, width: int, total: re.Pattern[str] | None, total_at: int | None
 ) -> Iterator[tuple[int, list[str] | Broken, int]]:
     """Yield line number, cells and number of lines of each entry.
 
@@ -233,6 +269,10 @@ def _records(
         feed.begin = feed.at
         number = feed.begin + 1
         problem, rule = None, "quote"
+        if reading.comment and lines[feed.begin].startswith(reading.comment):
+            feed.at += 1
+            yield number, [""] * width, 1
+            continue
         try:
             cells = next(reader)
         except StopIteration:
@@ -243,8 +283,8 @@ def _records(
             if len(cells) == width:
                 yield number, cells, feed.at - feed.begin
                 continue
-            is_total = total_at is not None and total_at < len(cells) and cells[total_at].strip() in totals
-            if is_total or not any(cell.strip() for cell in cells):
+            mark = cells[total_at].strip() if total_at is not None and total_at < len(cells) else ""
+            if (total and total.fullmatch(mark)) or not any(cell.strip() for cell in cells):
                 yield number, [*cells, *([""] * width)][:width], feed.at - feed.begin
                 continue
             problem = f"has {len(cells)} values, the header has {width} columns"

@@ -12,7 +12,7 @@ import polars as pl
 
 from ingest.errors import FileUnreadable
 from ingest.limits import Limits, refuse_columns
-from ingest.readers.delimited import to_utf8
+from ingest.readers.delimited import to_utf8, with_line_feeds
 from ingest.readers.framed import Broken, Framed, column_names
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def frame(data: bytes, reading: Reading, limits: Limits) -> Framed:
     form = reading.fixed_width
     assert form is not None
     refuse_columns(len(form.places), limits)
-    text = to_utf8(data, reading.encoding).decode("utf-8")
+    text = with_line_feeds(to_utf8(data, reading.encoding)).decode("utf-8")
     if not text.strip():
         raise FileUnreadable("empty_file", "is empty; ask the sender for it again")
     lines = [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")[reading.title_rows :]]

@@ -16,7 +16,7 @@ import polars as pl
 
 from ingest.errors import FileUnreadable
 from ingest.limits import Limits, refuse_columns
-from ingest.readers.delimited import to_utf8
+from ingest.readers.delimited import to_utf8, with_line_feeds
 from ingest.readers.framed import Broken, Framed, column_names
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def frame(data: bytes, reading: Reading, limits: Limits) -> Framed:
     Raises:
         FileUnreadable: the file is empty, not in the declared encoding, or has more keys than the limits allow.
     """
-    text = to_utf8(data, reading.encoding).decode("utf-8")
+    text = with_line_feeds(to_utf8(data, reading.encoding)).decode("utf-8")
     if not text.strip():
         raise FileUnreadable("empty_file", "is empty; ask the sender for it again")
     found = list(_elements(text) if text.lstrip().startswith("[") else _lines(text))
@@ -52,6 +52,8 @@ def frame(data: bytes, reading: Reading, limits: Limits) -> Framed:
             for key in record:
                 columns.setdefault(key, len(columns))
         refuse_columns(len(columns), limits)
+    if not columns:
+        raise _nothing_readable(found)
     rows: list[list[str | None]] = []
     broken: dict[int, Broken] = {}
     for index, (line, raw, record) in enumerate(found):
@@ -71,6 +73,18 @@ def frame(data: bytes, reading: Reading, limits: Limits) -> Framed:
         lines=[line for line, _, _ in found],
         broken=broken,
         texts=[raw for _, raw, _ in found],
+    )
+
+
+def _nothing_readable(found: list[tuple[int, str, _Record]]) -> FileUnreadable:
+    blank = sum(record == "" for _, _, record in found)
+    line, problem = next((line, record) for line, _, record in found if record != "")
+    return FileUnreadable(
+        "json",
+        f"no record of it can be read; line {line}: {problem or 'it has no keys'}; send it again as one JSON object per line",
+        line=line,
+        records=len(found) - blank,
+        blank=blank,
     )
 
 
@@ -192,7 +206,7 @@ def _problem(error: Exception) -> str:
     if isinstance(error, RecursionError):
         return "it is nested too deeply"
     if isinstance(error, json.JSONDecodeError):
-        return f"{error.msg} at sign {error.colno}"
+        return f"it is no JSON: {error.msg} at sign {error.colno}"
     return str(error)
 
 

@@ -81,7 +81,7 @@ def pieces(
     Names are local names, compared without case; any namespace prefix is accepted.
 
     Args:
-        names: the repeated elements, which never stand inside each other.
+        names: the repeated elements. None stands inside another of its own name; one inside another of theirs belongs to that one.
         items: the elements inside them that are records.
         roots: what the outermost element of a file without any repeated element may be; any, where none is given.
         numbers: elements or attributes that tell a repeated element from the others, for messages.
@@ -204,8 +204,9 @@ class _Scan:
             yield from self._tail(done, length, root)
 
     def _tags(self) -> Iterator[tuple[bool, bool, int, int]]:
-        """Start and end tags of the repeated elements, outside comments and CDATA: (is an end tag, is empty, from, to)."""
+        """Start and end tags of the outer repeated elements, outside comments and CDATA: (is an end tag, is empty, from, to)."""
         data, position = self.data, 0
+        inside: bytes | None = None
         while (token := self.tokens.search(data, position)) is not None:
             position = token.end()
             if token.group().startswith(b"<!-"):
@@ -218,7 +219,12 @@ class _Scan:
                 if close >= 0:
                     position = close + 3
             else:
-                yield token["end"] == b"/", (token["rest"] or b"").endswith(b"/>"), token.start(), token.end()
+                name, is_end = token["name"].upper(), token["end"] == b"/"
+                if inside not in (None, name):
+                    continue
+                is_whole = (token["rest"] or b"").endswith(b"/>")
+                inside = None if is_end or is_whole else name
+                yield is_end, is_whole, token.start(), token.end()
 
     def _element(self, start: int, end: int) -> Iterator[Piece | Broken]:
         if end - start > self.limits.line_bytes:
@@ -359,7 +365,7 @@ class _Scan:
 def _tag(names: Sequence[str]) -> bytes:
     """A pattern for start and end tags of some local names; `rest` is there where the tag is whole."""
     any_name = "|".join(re.escape(name) for name in names)
-    return rf"""<(?P<end>/?)(?:[\w.-]+:)?(?:{any_name})(?=[\s/>])(?P<rest>(?:[^<>"']++|"[^"<]*+"|'[^'<]*+')*+>)?""".encode()
+    return rf"""<(?P<end>/?)(?:[\w.-]+:)?(?P<name>{any_name})(?=[\s/>])(?P<rest>(?:[^<>"']++|"[^"<]*+"|'[^'<]*+')*+>)?""".encode()
 
 
 def _valued(name: str) -> bytes:

@@ -2,7 +2,7 @@
     Primary, secondary and tertiary sales per day x SKU x distributor x territory.
 
     Sums what is known over all versions, so that a day that loses its last line becomes zeros; `lines` counts what is known.
-    Quantities of unknown units count 0, their value stays.
+    Quantities of unknown units count 0, their value stays. A value that a dispatch or a store does not state counts 0.
 
     Args:
         sales, dispatches, store_sales: the three version tables, as relations (or CTEs of some of their days).
@@ -20,7 +20,7 @@ with movement as (
         'PRIMARY' as tier,
         coalesce(qty_base, 0) as qty_base,
         0 as free_qty_base,
-        value_net
+        coalesce(value_net, 0) as value_net
     from {{ dispatches }} as dispatch_line
     union all
     select
@@ -46,7 +46,7 @@ with movement as (
         'TERTIARY' as tier,
         coalesce(qty_base, 0) - coalesce(return_qty_base, 0) as qty_base,
         0 as free_qty_base,
-        value_net
+        coalesce(value_net, 0) as value_net
     from {{ store_sales }} as store_sale
 )
 

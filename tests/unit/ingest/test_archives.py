@@ -188,6 +188,13 @@ def test_joined_gzip_files_are_read_to_the_end(landing):
     assert landing.run().loaded == 2
 
 
+def test_a_gzipped_file_fits_the_pattern_of_its_name_before_it_was_packed(landing):
+    landing.config("profiles/p.yaml", "contract_names: true\nfeeds: {dms_invoice_line: {files: '*.csv'}}\n")
+    landing.put("p/D1/MARCH.CSV.GZ", gzip.compress(invoices("A").encode()))
+
+    assert landing.run().loaded == 1
+
+
 def test_a_gzip_bomb_is_refused_after_its_first_megabytes():
     chunks = gunzip(gzip.compress(b"0" * 200_000_000), Limits())
 

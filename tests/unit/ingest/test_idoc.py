@@ -110,6 +110,17 @@ def test_taxes_of_an_item_are_added_up():
     assert (record.values["E1EDP04.MWSBT"], record.values["E1EDP04.MSATZ"]) == ("18.50", "18")
 
 
+@pytest.mark.parametrize(
+    ("total", "note"), [("30.00", None), ("30.50", "the IDoc says a net total of 30.50, its items add up to 30.00")]
+)
+def test_an_invoice_whose_items_do_not_add_up_says_so(total, note):
+    items = [segment("E1EDP01", segment("E1EDP26", QUALF="003", BETRG=net)) for net in ("10.00", "20.00")]
+
+    records = read(one_idoc(*items, segment("E1EDS01", SUMID="010", SUMME=total), kind="INVOIC02"))
+
+    assert [record.values["CONTROL"] for record in records] == [note, note]
+
+
 def test_a_stock_report_gives_one_record_for_each_stock_category():
     stocks = [segment("E1EDP32", QUALF="020", MENGE="5"), segment("E1EDP32", QUALF="022", MENGE="1")]
     text = one_idoc(segment("E1EDP10", segment("E1EDP19", QUALF="002", IDTNR="A"), *stocks), kind="PROACT01")

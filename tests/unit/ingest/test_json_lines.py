@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from decimal import Decimal
 
 import pytest
@@ -89,7 +90,7 @@ def test_an_array_is_read_element_by_element():
         ('[{"a": 1}, {"a": 2}', 1, '{"a": 2}', "no comma and no end"),
         ('[{"a": 1}, {"a": ', 1, '{"a": ', "bytes 12 to 17"),
         ('[{"a": 1},', 1, "", "Expecting value"),
-        ('[{"a": 1} {"a": 2}]', 0, '{"a": 1} {"a": 2}]', "no comma"),
+        ('[{"a": 0}, {"a": 1} {"a": 2}]', 1, '{"a": 1} {"a": 2}]', "no comma"),
         ('[{"a": 1}] x', 1, "x", "behind the end"),
     ],
 )
@@ -107,6 +108,13 @@ def test_a_file_without_a_record_is_refused(text):
         framed(text)
 
 
+def test_a_file_without_a_readable_record_is_refused_with_their_number():
+    with pytest.raises(FileUnreadable, match="line 2: it is no JSON") as refused:
+        framed("\na;b\n1;2\n")
+
+    assert (refused.value.rule, refused.value.records, refused.value.blank) == ("json", 2, 1)
+
+
 def test_too_many_keys_are_refused():
     with pytest.raises(FileUnreadable, match="11 columns, more than 10"):
         framed(json.dumps({str(n): n for n in range(11)}), Limits(columns=10))
@@ -120,6 +128,19 @@ def test_a_long_array_on_one_line_is_no_long_line():
         framed('{"a": "' + "x" * 60 + '"}', Limits(line_bytes=50))
 
 
+def test_decisions_lie_in_the_folder_of_their_profile_and_grow(landing):
+    line = '{"decision_id": "%s", "decided_at": "2026-03-02T15:00:00+05:30", "decided_by": "asha", "kind": "COMMENT", "subject": "x"}\n'
+    landing.put("decisions/2026-03-02.jsonl", line % "1")
+    landing.run()
+    landing.put("decisions/2026-03-02.jsonl", line % "1" + line % "2")
+    landing.run()
+
+    rows = landing.rows("decision")
+    assert rows["decision_id"].to_list() == ["1", "1", "2"]
+    assert rows["decided_at"].unique().to_list() == [datetime(2026, 3, 2, 9, 30)]
+    assert rows["_sender"].unique().to_list() == ["DECISIONS"]
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(alphabet='aé" \n\u2028{}[],:'),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(alphabet="ab.", max_size=3), inner, max_size=3),
@@ -127,8 +148,9 @@ JSON = st.recursive(
 )
 
 
-@given(st.lists(st.dictionaries(st.sampled_from("abc"), JSON, max_size=3), min_size=1, max_size=5))
+@given(st.lists(st.dictionaries(st.sampled_from("abc"), JSON, max_size=3), max_size=5))
 def test_lines_and_an_array_of_the_same_objects_give_the_same(objects):
+    objects = [{"z": 1}, *objects]
     lines = "".join(json.dumps(item) + "\n" for item in objects)
     array = json.dumps(objects, indent=1)
 

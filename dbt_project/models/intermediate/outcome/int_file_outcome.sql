@@ -18,7 +18,7 @@ with judged as (
         source_file as file,
         outcome,
         count(*) as row_count
-    from {{ ref('int_master_outcome') }}
+    from {{ ref('int_unversioned_outcome') }}
     group by seq, source_file, outcome
 ),
 

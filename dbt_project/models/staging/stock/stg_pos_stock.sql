@@ -1,0 +1,23 @@
+{{ staged('pos_stock', [
+    "retailer_code",
+    "sender_outlet_code",
+    "sender_sku_code",
+    "business_date",
+    "on_hand_qty",
+    "unit",
+    "on_order_qty",
+    "in_transit_qty",
+    "damaged_qty",
+    "min_qty",
+    "max_qty",
+    "stock_value",
+    "count_type",
+    "sku_name",
+    "company_sku_code",
+    "gtin",
+    "batch_no",
+    "expiry_date",
+    "fiscal_week",
+    "currency",
+    "modified_at"
+]) }}

@@ -1,0 +1,151 @@
+"""Tally's stock: the stock summary as XML, and stock items exported with their closing balance.
+
+A record is an item, or a godown or batch of it where the summary shows those; the item's own line is then their total, and left out. The summary
+has no date inside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from lxml import etree
+
+from ingest.limits import Limits
+from ingest.readers import xml
+from ingest.readers.framed import Broken, Entry
+from ingest.readers.tally_rules import named, number, plain, quantities
+
+if TYPE_CHECKING:
+    from ingest.profiles import Reading
+
+FIELDS: tuple[str, ...] = (
+    "STOCKITEMNAME",
+    "GODOWNNAME",
+    "BATCHNAME",
+    "UNIT",
+    "OPENINGQTY",
+    "INWARDQTY",
+    "OUTWARDQTY",
+    "CLOSINGQTY",
+    "CLOSINGRATE",
+    "CLOSINGVALUE",
+)
+"""Quantities are in UNIT. CLOSINGVALUE is positive for stock on hand; Tally writes it as a debit, with a minus."""
+
+_NAME, _FIGURES, _PART, _MASTER = "DSPACCNAME", "DSPSTKINFO", "SSBATCHNAME", "STOCKITEM"
+_SUMMARY = {
+    "OPENINGQTY": "DSPOPQTY",
+    "INWARDQTY": "DSPINQTY",
+    "OUTWARDQTY": "DSPOUTQTY",
+    "CLOSINGQTY": "DSPCLQTY",
+    "CLOSINGRATE": "DSPCLRATE",
+    "CLOSINGVALUE": "DSPCLAMTA",
+}
+_STOCK_ITEM = {
+    "OPENINGQTY": "OPENINGBALANCE",
+    "INWARDQTY": "INWARDQUANTITY",
+    "OUTWARDQTY": "OUTWARDQUANTITY",
+    "CLOSINGQTY": "CLOSINGBALANCE",
+    "CLOSINGRATE": "CLOSINGRATE",
+    "CLOSINGVALUE": "CLOSINGVALUE",
+}
+
+
+def entries(data: bytes, reading: Reading, limits: Limits) -> Iterable[Entry]:
+    """The lines of a stock summary in its order.
+
+    Raises:
+        FileUnreadable: the file is no export of Tally.
+    """
+    found = list(_found(data, reading, limits))
+    is_debit = sum(_sign(entry) for entry in found) < 0
+    for entry in found:
+        value = entry.values.get("CLOSINGVALUE")
+        if is_debit and value is not None:
+            entry = replace(entry, values={**entry.values, "CLOSINGVALUE": plain(-Decimal(value))})
+        yield entry
+
+
+def _sign(entry: Entry) -> int:
+    """Whether value and quantity of a line have one sign (1) or two (-1)."""
+    value, quantity = (Decimal(entry.values.get(name) or 0) for name in ("CLOSINGVALUE", "CLOSINGQTY"))
+    return 0 if not value * quantity else 1 if value * quantity > 0 else -1
+
+
+def _found(data: bytes, reading: Reading, limits: Limits) -> Iterator[Entry]:
+    item: str | None = None
+    place: dict[str, str | None] = {}
+    total: Entry | None = None
+    for piece in xml.pieces(
+        data,
+        (_NAME, _PART, _FIGURES, _MASTER),
+        (_FIGURES, _MASTER),
+        roots=("ENVELOPE", "TALLYMESSAGE"),
+        numbers=("DSPDISPNAME", "NAME"),
+        encoding=reading.encoding,
+        limits=limits,
+    ):
+        if isinstance(piece, Broken):
+            if total is not None:
+                yield total
+            total = None
+            yield xml.refused(piece)
+            continue
+        kind, element = xml.local_name(piece.element), piece.element
+        if kind == _MASTER:
+            if len(element):
+                yield Entry(_master(element), piece.line, piece.text)
+            continue
+        if kind == _NAME:
+            if total is not None:
+                yield total
+            item, place, total = xml.text_of(xml.child(element, "DSPDISPNAME")), {}, None
+            continue
+        if kind == _PART:
+            place = {"GODOWNNAME": named(_below(element, "SSGODOWN")), "BATCHNAME": named(_below(element, "SSBATCH"))}
+            if xml.child(element, _FIGURES) is None:
+                continue
+        if total is not None:
+            yield replace(total, left_out="total of the godowns or batches below it") if place else total
+            total = None
+        entry = Entry({"STOCKITEMNAME": item} | place | _figures(element, _SUMMARY), piece.line, piece.text)
+        if place:
+            yield entry
+        else:
+            total = entry
+    if total is not None:
+        yield total
+
+
+def _master(element: etree._Element) -> dict[str, str | None]:
+    name = element.get("NAME") or xml.text_of(xml.child(element, "NAME"))
+    figures = _figures(element, _STOCK_ITEM)
+    return {"STOCKITEMNAME": name} | figures | {"UNIT": figures["UNIT"] or named(_below(element, "BASEUNITS"))}
+
+
+def _figures(element: etree._Element, names: dict[str, str]) -> dict[str, str | None]:
+    """Quantities in one unit, rate and value; a closing stock that is there and empty is none."""
+    texts = {field: _below(element, name) for field, name in names.items()}
+    quantified = {field: quantities(text) for field, text in texts.items() if field.endswith("QTY")}
+    units = [unit for found in reversed(quantified.values()) for unit in found]
+    unit = units[0] if units else ""
+    values = {field: plain(found[unit]) if unit in found else texts[field] for field, found in quantified.items()}
+    if values["CLOSINGQTY"] is None and _has(element, names["CLOSINGQTY"]):
+        values["CLOSINGQTY"] = "0"
+    return values | {
+        "UNIT": unit or None,
+        "CLOSINGRATE": plain(number(texts["CLOSINGRATE"])),
+        "CLOSINGVALUE": plain(number(texts["CLOSINGVALUE"])),
+    }
+
+
+def _has(element: etree._Element, name: str) -> bool:
+    return any(xml.local_name(inner) == name for inner in element.iter())
+
+
+def _below(element: etree._Element, name: str) -> str | None:
+    """Text of the first element of that name, however deep."""
+    return next((xml.text_of(inner) for inner in element.iter() if xml.local_name(inner) == name), None)

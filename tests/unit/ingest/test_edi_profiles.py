@@ -1,0 +1,92 @@
+"""The shipped profiles of X12 and EDIFACT: which field feeds which column, and which feed gets which record."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import ingest
+
+FIXTURES = Path(__file__).parents[2] / "fixtures" / "formats"
+
+
+def columns(landing, feed: str, *names: str) -> list[tuple[object, ...]]:
+    return landing.rows(feed).select(*names).rows()
+
+
+def test_the_first_field_that_is_filled_counts_and_one_field_may_feed_two_columns(landing):
+    landing.put(
+        "x12_810/ERP/a.edi", (FIXTURES / "x12_810" / "erp_billing_line__invoice_and_credit_memo.edi").read_bytes()
+    )
+
+    landing.run()
+
+    assert columns(landing, "erp_billing_line", "distributor_code", "sold_to_code", "ship_to_code") == [
+        ("D1", "D1", "D1N"),
+        ("D1", "D1", "D1N"),
+        ("D1", "D1", None),
+    ]
+
+
+def test_a_resale_report_feeds_invoice_lines_and_stock(landing):
+    landing.put(
+        "x12_867/D1/a.edi", (FIXTURES / "x12_867" / "dms_invoice_line__sales_returns_and_stock.edi").read_bytes()
+    )
+
+    report = landing.run()
+
+    assert (report.records, report.loaded, report.left_out) == (5, 4, 1)
+    assert columns(landing, "dms_invoice_line", "document_type", "return_kind", "distributor_code", "branch_code") == [
+        ("INVOICE", None, "D1", "D7"),
+        ("CREDIT_NOTE", "GOODS", "D1", "D7"),
+        ("CREDIT_NOTE", "GOODS", "D1", "D7"),
+    ]
+    assert landing.rows("dms_stock")["closing_qty"].to_list() == [40]
+
+
+def test_sales_and_stock_of_one_report_go_to_their_feeds(landing):
+    landing.put("x12_852/R1/a.edi", (FIXTURES / "x12_852" / "pos_sale__weekly_by_store.edi").read_bytes())
+
+    landing.run()
+
+    assert landing.rows("pos_sale")["return_qty"].to_list() == [None, 1, None]
+    assert columns(landing, "pos_stock", "sender_outlet_code", "on_hand_qty", "on_order_qty") == [
+        ("S1", 10, 6),
+        ("S2", 20, None),
+    ]
+
+
+def test_a_note_on_the_envelope_is_a_warning(landing):
+    landing.config("profiles/x12_856.yaml", "control_totals: lenient\n")
+    data = (FIXTURES / "x12_856" / "erp_dispatch_line__two_orders_in_packs.edi").read_bytes()
+    file = landing.put("x12_856/ERP/a.edi", data.replace(b"IEA*1*", b"IEA*2*"))
+
+    report = ingest.check(landing.home, file, profile="x12_856")
+
+    assert (report.loaded, report.rules["control_totals_agree"]) == (2, 2)
+
+
+@pytest.mark.parametrize("profile", ["x12_810", "x12_852", "x12_856", "x12_867"])
+def test_a_set_of_another_kind_is_refused(landing, profile):
+    other = (
+        "x12_856/erp_dispatch_line__two_orders_in_packs.edi"
+        if profile != "x12_856"
+        else "x12_810/erp_billing_line__invoice_and_credit_memo.edi"
+    )
+    file = landing.put(f"{profile}/S/a.edi", (FIXTURES / other).read_bytes())
+
+    report = ingest.check(landing.home, file, profile=profile)
+
+    assert report.loaded == 0
+    assert report.rules == {"unrouted": report.records}
+
+
+def test_a_resent_report_replaces_its_rows(landing):
+    data = (FIXTURES / "edifact_slsrpt" / "pos_sale__by_location.edi").read_bytes()
+    landing.put("edifact_slsrpt/R1/a.edi", data)
+    landing.put("edifact_slsrpt/R1/b.edi", data.replace(b"QTY+153:140", b"QTY+153:141"))
+
+    landing.run()
+
+    assert landing.rows("pos_sale")["_key"].n_unique() == 3

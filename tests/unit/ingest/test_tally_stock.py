@@ -1,0 +1,95 @@
+"""Tally's stock summary: items, or their godowns and batches, on the day that the file's name says."""
+
+from __future__ import annotations
+
+import pytest
+
+from ingest.limits import DEFAULT
+from ingest.profiles import Reading
+from ingest.readers import tally_stock
+from ingest.readers.framed import Entry
+
+READING = Reading(files="*.xml", format="tally_stock")
+
+
+def read(text: str) -> list[Entry]:
+    return list(tally_stock.entries(f"<ENVELOPE>{text}</ENVELOPE>".encode(), READING, DEFAULT))
+
+
+def item(name: str, quantity: str, value: str) -> str:
+    return f"<DSPACCNAME><DSPDISPNAME>{name}</DSPDISPNAME></DSPACCNAME>{figures(quantity, value)}"
+
+
+def figures(quantity: str, value: str) -> str:
+    return (
+        f"<DSPSTKINFO><DSPSTKCL><DSPCLQTY>{quantity}</DSPCLQTY><DSPCLAMTA>{value}</DSPCLAMTA></DSPSTKCL></DSPSTKINFO>"
+    )
+
+
+def rows(found: list[Entry]) -> list[tuple[str | None, ...]]:
+    names = ("STOCKITEMNAME", "GODOWNNAME", "CLOSINGQTY", "UNIT", "CLOSINGVALUE")
+    return [tuple(one.values.get(name) for name in names) for one in found if one.left_out is None]
+
+
+def test_names_and_figures_stand_beside_each_other():
+    found = read(item("Soap", "1,000 pcs = 10 box", "-300.00") + item("Tea", "", ""))
+
+    assert rows(found) == [("Soap", None, "1000", "pcs", "300.00"), ("Tea", None, "0", None, None)]
+
+
+def test_the_usual_sign_of_a_value_is_plus_and_a_negative_stock_stays_negative():
+    assert [
+        row[4] for row in rows(read(item("A", "2 pcs", "-20") + item("B", "-1 pcs", "10") + item("C", "3 pcs", "-30")))
+    ] == [
+        "20",
+        "-10",
+        "30",
+    ]
+    assert [row[4] for row in rows(read(item("A", "2 pcs", "20")))] == ["20"]
+
+
+@pytest.mark.parametrize("nested", [True, False])
+def test_the_line_above_godowns_is_their_total(nested):
+    place = "<SSGODOWN>{}</SSGODOWN>"
+    part = "<SSBATCHNAME>{0}{1}</SSBATCHNAME>" if nested else "<SSBATCHNAME>{0}</SSBATCHNAME>{1}"
+    parts = [
+        part.format(place.format(name), figures(qty, "-10")) for name, qty in (("Main", "3 pcs"), ("Cold", "2 pcs"))
+    ]
+
+    found = read(item("Soap", "5 pcs", "-20") + "".join(parts) + item("Tea", "1 pcs", "-5"))
+
+    assert [one.left_out for one in found] == ["total of the godowns or batches below it", None, None, None]
+    assert [row[:3] for row in rows(found)] == [("Soap", "Main", "3"), ("Soap", "Cold", "2"), ("Tea", None, "1")]
+
+
+def test_stock_items_with_a_closing_balance_are_read():
+    tea = "<STOCKITEM NAME='Tea'><BASEUNITS>kg</BASEUNITS><CLOSINGBALANCE></CLOSINGBALANCE></STOCKITEM>"
+    soap = "<STOCKITEM NAME='Soap'><CLOSINGBALANCE> 12 pcs</CLOSINGBALANCE><CLOSINGVALUE>-360.00</CLOSINGVALUE></STOCKITEM>"
+
+    found = read(f"<CMPINFO><STOCKITEM>0</STOCKITEM></CMPINFO>{soap}{tea}")
+
+    assert rows(found) == [("Soap", None, "12", "pcs", "360.00"), ("Tea", None, "0", "kg", None)]
+
+
+def test_the_business_date_is_that_of_the_file_name(landing):
+    summary = f"<ENVELOPE>{item('Soap', '5 pcs', '-20')}</ENVELOPE>"
+    landing.put("tally_daybook/D1/StkSum_2026-03-31.xml", summary)
+    landing.put("tally_daybook/D1/StkSum.xml", summary)
+
+    landing.run()
+
+    assert landing.rows("dms_stock")["business_date"].cast(str).to_list() == ["2026-03-31"]
+    assert landing.rejects("dms_stock").select("rule", "column").rows() == [("required", "business_date")]
+
+
+def test_equal_stock_on_two_days_is_two_statements(landing):
+    for day in ("30", "31"):
+        landing.put(
+            f"tally_daybook/D1/StkSum_2026-03-{day}.xml", f"<ENVELOPE>{item('Soap', '5 pcs', '-20')}</ENVELOPE>"
+        )
+
+    landing.run()
+    again = landing.run()
+
+    assert landing.rows("dms_stock")["business_date"].cast(str).to_list() == ["2026-03-30", "2026-03-31"]
+    assert again.loaded == 0
