@@ -105,7 +105,7 @@ _STATUSES = {
 _LINE_FLAGS = {"CANCELFLAG": "cancelled line", "DELETEFLAG": "deleted line"}
 _POST_VOIDS = ("POSTVOID", "POSTVOIDED", "VOID", "VOIDED")
 _DAY = re.compile(r"(\d{4}-\d{2}-\d{2})(?:$|[TZ+ -])")
-_TIME = re.compile(r"(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,6})?)\d*(?:Z|[+-]\d{2}:?\d{2})?")
+_TIME = re.compile(r"(\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(?:\.\d{1,6})?)\d*(?:Z|[+-]\d{2}:?\d{2})?")
 
 
 _Identity = tuple[str | None, ...]

@@ -76,6 +76,7 @@ BASETYPE: Tally's own voucher type behind the sender's, by `voucher_types` of th
 VOUCHERID: GUID, else REMOTEID, else type, number and date.
 NOTEREFERENCE: REFERENCE of a credit or debit note.
 DATE, MFDON: as yyyymmdd.
+VOUCHERNUMBER: of a voucher without a number its REFERENCE, else VOUCHERID.
 LINENUMBER: place of the record in its voucher.
 UNIT, ALTERNATEQTY, ALTERNATEUNIT: of ` 200 box = 20000 pcs` box, 20000 and pcs; quantities are in UNIT.
 FREEQTY: ACTUALQTY less BILLEDQTY.
@@ -165,6 +166,7 @@ def _voucher(piece: xml.Piece, reading: Reading) -> Iterator[Line]:
         | {name: texts.get(name) for name in _VOUCHER}
         | {
             "DATE": day or texts.get("DATE"),
+            "VOUCHERNUMBER": texts.get("VOUCHERNUMBER") or texts.get("REFERENCE") or voucher_id,
             "VOUCHERTYPENAME": type_name,
             "BASETYPE": base,
             "VOUCHERID": voucher_id,

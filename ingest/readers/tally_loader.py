@@ -196,7 +196,7 @@ def _table(data: bytes, reading: Reading) -> tuple[frozenset[str], list[_Row]]:
         ) from error
     head, *lines = text.removeprefix("\ufeff").split("\n")
     delimiter = "\t" if "\t" in head else reading.delimiter
-    header = [name.strip().casefold() for name in next(csv.reader([head], delimiter=delimiter), [])]
+    header = [name.strip().strip('"').casefold() for name in head.split(delimiter)]
     while lines and not lines[-1].strip():
         lines.pop()
     return frozenset(header), [_row(line.rstrip("\r"), place, header, delimiter) for place, line in enumerate(lines, 2)]
@@ -208,7 +208,7 @@ def _row(text: str, line: int, header: list[str], delimiter: str) -> _Row:
     try:
         cells = next(csv.reader([text], delimiter=delimiter, strict=True))
     except csv.Error as error:
-        return _Row(line, text, {}, Broken("quote", line, text, f"has a quote that is not closed ({error})"))
+        return _Row(line, text, {}, Broken("quote", line, text, f"cannot be taken apart ({error})"))
     if len(cells) != len(header):
         problem = f"has {len(cells)} values, where the header has {len(header)} columns"
         return _Row(line, text, {}, Broken("columns", line, text, problem))

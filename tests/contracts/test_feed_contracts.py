@@ -27,7 +27,7 @@ COLUMNS = {
     "branch_code document_id document_version invoiced_at original_document_date cancelled_at order_no "
     "order_source outlet_tax_no salesman_code beat_code company_sku_code gtin mfg_date mrp ptr pts "
     "discount_percent cash_discount_value trade_discount_value scheme_discount_value hsn tax_rate cgst_value "
-    "sgst_value igst_value cess_value round_off_value document_total_value currency return_reason",
+    "sgst_value igst_value cess_value round_off_value document_total_value currency return_reason control_note",
     "dms_serial": "distributor_code* document_type* document_no* line_no* serial_no* business_date* serial_kind "
     "second_serial_no sender_outlet_code sender_sku_code* company_sku_code gtin warranty_until_date cancelled "
     "modified_at",
@@ -43,7 +43,7 @@ COLUMNS = {
     "transfer_in_qty transfer_out_qty purchase_return_qty adjustment_qty damage_qty expiry_qty sample_qty "
     "stock_value count_type branch_code document_no period_from sku_name company_sku_code gtin mfg_date "
     "expiry_date mrp receipt_qty receipt_free_qty sales_qty sales_free_qty sales_return_qty in_transit_qty "
-    "on_order_qty committed_qty min_qty max_qty value_basis stock_age_days last_count_date currency modified_at stock_category",
+    "on_order_qty committed_qty min_qty max_qty value_basis stock_age_days last_count_date currency modified_at stock_category control_note",
     "goods_receipt": "distributor_code* document_no* line_no* business_date* dispatch_no dispatch_line_no sender_sku_code* "
     "batch_no expiry_date condition qty* free_qty unit* tracking_no cancelled branch_code document_id "
     "document_version sku_name company_sku_code gtin mfg_date mrp invoice_no order_no short_qty damaged_qty rate "
@@ -52,19 +52,19 @@ COLUMNS = {
     "batch_no qty* free_qty unit* value_net cancelled order_no document_id dispatch_type item_category free_goods "
     "higher_line_no storage_location_code ship_to_code sold_to_code order_line_no order_date sku_name "
     "customer_sku_code gtin mfg_date expiry_date supplier_batch_no mrp qty_base_stated base_unit conv_num "
-    "conv_den pod_date pod_qty tracking_no sscc currency modified_at",
+    "conv_den pod_date pod_qty tracking_no sscc currency modified_at control_note",
     "erp_billing_line": "document_no* line_no* document_type billing_type business_date* distributor_code* sold_to_code ship_to_code "
     "payer_code plant_code cancelled cancelled_document_no dispatch_no dispatch_line_no order_no order_line_no "
     "original_document_no item_category higher_line_no free_goods sender_sku_code* sku_name customer_sku_code "
     "gtin batch_no expiry_date qty* free_qty unit* qty_base_stated base_unit conv_num conv_den rate gross_value "
-    "discount_value value_net* tax_rate tax_value currency price_list_code document_id modified_at",
+    "discount_value value_net* tax_rate tax_value currency price_list_code document_id modified_at control_note",
     "pos_sale": "retailer_code* sender_outlet_code* sender_sku_code* business_date* qty* return_qty unit* value_net "
     "on_hand_qty document_no line_no register_code sold_at voided sku_name company_sku_code gtin batch_no price "
     "gross_value discount_value tax_value promo promo_code on_order_qty in_transit_qty fiscal_week currency "
-    "modified_at",
+    "modified_at control_note",
     "pos_stock": "retailer_code* sender_outlet_code* sender_sku_code* business_date* on_hand_qty* unit* on_order_qty "
     "in_transit_qty damaged_qty min_qty max_qty stock_value count_type sku_name company_sku_code gtin batch_no "
-    "expiry_date fiscal_week currency modified_at",
+    "expiry_date fiscal_week currency modified_at control_note",
     "field_visit": "visit_id* business_date* rep_code* sender_outlet_code* outlet_name distributor_code beat_code checkin_at* "
     "checkout_at server_at* time_zone visit_type planned plan_sequence latitude longitude accuracy_m distance_m "
     "mock_location no_order_reason photo_ref sync_attempt device_id",
@@ -458,6 +458,11 @@ CASES += [
     ("outlet", "no_outlet_duplicates_itself", None, {"outlet_code": "O", "duplicate_of_code": "O"}, True),
     ("sku_xref", "confidence_is_a_share", None, {"confidence": 1.1}, True),
     ("outlet_xref", "confidence_is_a_share", None, {"confidence": 1.0}, False),
+    *[
+        (feed, "control_totals_agree", "control_note", {"control_note": note}, note is not None)
+        for feed in ("dms_invoice_line", "dms_stock", "erp_dispatch_line", "erp_billing_line", "pos_sale", "pos_stock")
+        for note in ("SE01 says 12 segments, there are 11", None)
+    ],
     ("decision", "period_not_reversed", None, days(valid_from=2, valid_to=1), True),
     (
         "decision",

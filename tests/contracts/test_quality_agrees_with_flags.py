@@ -17,7 +17,7 @@ from ingest.contracts import load_contracts
 
 HEADER = (
     "document_type,document_no,line_no,business_date,sender_outlet_code,sender_sku_code,qty,unit,gross_value,discount_value,value_net,"
-    "tax_rate,tax_value,cgst_value,mfg_date,expiry_date,gtin\n"
+    "tax_rate,tax_value,cgst_value,mfg_date,expiry_date,gtin,control_note\n"
 )
 
 
@@ -37,8 +37,9 @@ def home(tmp_path_factory) -> Path:
             pick.choice(["2025-01-01", "2027-01-01", ""]),
             pick.choice(["8901030000010", "8901030000011", ""]),
         )
+        note = pick.choice(["SE01 says 12", ""])
         lines.append(
-            f"{kind},{number},1,2026-03-{1 + number % 28:02},O,S,{qty},{unit},{gross},{discount},10,5,{tax},{part},2026-01-01,{expiry},{gtin}\n"
+            f"{kind},{number},1,2026-03-{1 + number % 28:02},O,S,{qty},{unit},{gross},{discount},10,5,{tax},{part},2026-01-01,{expiry},{gtin},{note}\n"
         )
     for name, content in (
         ("csv_generic/D001/dms_invoice_line_2026-03-01_2026-03-28.csv", HEADER + "".join(lines) + "INVOICE,1\n"),

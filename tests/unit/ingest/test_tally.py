@@ -297,6 +297,12 @@ def test_an_expiry_is_a_day_or_a_time_after_manufacture(expiry, expected):
     assert values(found, "BATCHNAME", "EXPIRYPERIOD", "MFDON", "GODOWNNAME") == [("B1", expected, "20260115", "Main")]
 
 
+def test_a_voucher_without_a_number_has_its_reference():
+    unnumbered = voucher(entry(), number="", more="<REFERENCE>M/88</REFERENCE>")
+
+    assert values(read(unnumbered), "VOUCHERNUMBER") == [("M/88",)]
+
+
 def test_the_batch_of_items_without_batches_is_none():
     assert values(read(voucher(entry(more=batch("Primary Batch")))), "BATCHNAME") == [(None,)]
 
