@@ -46,6 +46,12 @@ def test_a_separator_of_another_kind_in_a_value_is_only_a_sign():
     assert rows(read("VBELN\tARKTX\n80\tSoap; blue | soft, mild\n")) == [("80", "Soap; blue | soft, mild")]
 
 
+def test_the_byte_order_mark_of_utf_16_is_believed():
+    framed = sap_table.frame("VBELN\tARKTX\n80\tCafé\n".encode("utf-16"), READING, DEFAULT)
+
+    assert rows(framed) == [("80", "Café")]
+
+
 def test_titles_above_the_header_are_passed_over():
     framed = read("Deliveries of March; all plants\n\nVBELN;POSNR\n80;10\n")
 
