@@ -62,7 +62,9 @@ _NUMBERS = frozenset({
 })  # fmt: skip
 """Fields that are numbers: their minus may stand behind them."""
 _HANDLING_UNIT = "E1EDL37"
-_ITEM_COUNT = "E1EDS01[001].SUMME"
+_ITEM_COUNT, _NET_TOTAL, _NET_VALUE = "E1EDS01[001].SUMME", "E1EDS01[010].SUMME", "E1EDP26[003].BETRG"
+CONTROL = "CONTROL"
+"""Field of an invoice's items: what its net total says, where it is not the sum of the items."""
 _NO_DATE = "00000000"
 _FIELD = re.compile(r"(?P<segment>EDI_DC40|E1\w{5}|[A-Z/][\w/]*)(?:\[(?P<qualifier>\w+)\])?\.[A-Z0-9_/]+")
 
@@ -90,7 +92,7 @@ class _Fields(Collection[str]):
     def __contains__(self, name: object) -> bool:
         found = _FIELD.fullmatch(str(name))
         if found is None:
-            return False
+            return name == CONTROL
         return name == BATCH_OF or (found["qualifier"] is not None) == (found["segment"] in QUALIFIERS)
 
     def __iter__(self) -> Iterator[str]:
@@ -137,6 +139,7 @@ def _idoc(piece: Piece) -> Iterator[Entry]:
     parents: dict[etree._Element, Values] = {piece.element: header}
     own = [_flat(item.element, above) for item in items]
     split = _batch_splits(items, own)
+    header[CONTROL] = _net_difference(header, own)
     for place, (item, values) in enumerate(zip(items, own, strict=True)):
         left_out = "test IDoc" if is_test else split.get(place)
         yield Entry(ChainMap(values, _inherited(item.element, parents, above)), item.line, item.text, left_out=left_out)
@@ -168,6 +171,15 @@ def _problem(control: Values, header: Values, items: Sequence[Item]) -> str | No
     if counted is not None and counted != len(items):
         return f"says that it has {counted.normalize():f} items and has {len(items)}"
     return None
+
+
+def _net_difference(header: Values, own: Sequence[Values]) -> str | None:
+    total = _number(header.get(_NET_TOTAL))
+    values = [_number(item.get(_NET_VALUE)) for item in own]
+    known = [value for value in values if value is not None]
+    if total is None or len(known) < len(values) or sum(known) == total:
+        return None
+    return f"the IDoc says a net total of {total}, its items add up to {sum(known)}"
 
 
 def _inherited(

@@ -2,11 +2,13 @@
 
 The header is the first line that names at least two columns of the profile; what stands above it is a title. The delimiter is the first of
 pipe, tab, semicolon and comma in the header: technical field names hold none of them. A name may bear its table, as in `LIPS-LFIMG`,
-`LIPS~LFIMG` or `LIPS.LFIMG`: of the same field in two tables of a join the last, that of the item, keeps the bare name.
+`LIPS~LFIMG` or `LIPS.LFIMG`: of the same field in two tables of a join the last, that of the item, keeps the bare name. A file that begins with
+the byte order mark of UTF-16 is in UTF-16, as the SAP GUI saves it, whatever the profile says.
 """
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -33,7 +35,8 @@ def frame(data: bytes, reading: Reading, limits: Limits) -> Framed:
     Raises:
         FileUnreadable: no line of the first fifty is a header.
     """
-    text = delimited.to_utf8(data, reading.encoding)
+    encoding = "utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else reading.encoding
+    text = delimited.to_utf8(data, encoding)
     at, delimiter, header = _header(text, reading)
     refuse_columns(len(header), limits)
     if delimiter == "|" and header[0] == "" == header[-1]:

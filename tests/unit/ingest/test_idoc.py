@@ -90,6 +90,15 @@ def test_several_deliveries_in_one_idoc_keep_their_own_header():
     assert [record.values["E1EDL20.VBELN"] for record in read(text)] == ["81", "82"]
 
 
+def test_a_delivery_says_nothing_of_the_next_one():
+    text = one_idoc(
+        segment("E1EDL20", segment("E1EDL21", LFART="LR"), item(10, "1"), VBELN="81"),
+        segment("E1EDL20", item(10, "2"), VBELN="82"),
+    )
+
+    assert [record.values.get("E1EDL21.LFART") for record in read(text)] == ["LR", None]
+
+
 def test_taxes_of_an_item_are_added_up():
     text = one_idoc(
         segment("E1EDP01", segment("E1EDP04", MWSBT="9.00", MSATZ="9"), segment("E1EDP04", MWSBT="9.50", MSATZ="9")),
@@ -99,6 +108,17 @@ def test_taxes_of_an_item_are_added_up():
     [record] = read(text)
 
     assert (record.values["E1EDP04.MWSBT"], record.values["E1EDP04.MSATZ"]) == ("18.50", "18")
+
+
+@pytest.mark.parametrize(
+    ("total", "note"), [("30.00", None), ("30.50", "the IDoc says a net total of 30.50, its items add up to 30.00")]
+)
+def test_an_invoice_whose_items_do_not_add_up_says_so(total, note):
+    items = [segment("E1EDP01", segment("E1EDP26", QUALF="003", BETRG=net)) for net in ("10.00", "20.00")]
+
+    records = read(one_idoc(*items, segment("E1EDS01", SUMID="010", SUMME=total), kind="INVOIC02"))
+
+    assert [record.values["CONTROL"] for record in records] == [note, note]
 
 
 def test_a_stock_report_gives_one_record_for_each_stock_category():
@@ -211,6 +231,7 @@ texts = st.text(st.characters(codec="utf-8", categories=("L", "N", "P", "S")), m
 amounts = st.decimals("0.001", "99999.999", places=3)
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(st.tuples(texts, amounts), min_size=1, max_size=4), min_size=1, max_size=4), st.booleans())
 def test_what_was_written_is_read_back(idocs, indented):
     written = [delivery(*(item(i, str(q), MATNR=code) for i, (code, q) in enumerate(items))) for items in idocs]
@@ -227,7 +248,7 @@ def test_what_was_written_is_read_back(idocs, indented):
 THREE = [delivery(item(10, "1"), item(20, "2"), number=str(number)) for number in (1, 2, 3)]
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_a_mutated_file_costs_at_most_the_idocs_that_it_touches(data):
     text = bytearray("".join(THREE).encode())

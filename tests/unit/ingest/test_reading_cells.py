@@ -58,7 +58,7 @@ def test_what_is_derived_outweighs_the_column_itself(landing):
     true_values: [X]
     derive: {cancelled: {column: kind, prefixes: {S1: X}}}
 """
-    lines = ["F2,,1,1", "F2,X,2,1", "S1,,3,1"]
+    lines = ["F2,,1,1", "F2,X,2,1", "S1,,3,1", "S1,N,4,1"]
     take_in(
         landing,
         settings,
@@ -66,7 +66,7 @@ def test_what_is_derived_outweighs_the_column_itself(landing):
         header=HEADER.replace("kind", "kind,stopped"),
     )
 
-    assert landing.rows()["cancelled"].to_list() == [None, True, True]
+    assert landing.rows()["cancelled"].to_list() == [None, True, True, True]
 
 
 def test_a_derived_column_does_without_its_mark_where_it_has_a_cell(landing):

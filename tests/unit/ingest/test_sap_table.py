@@ -46,6 +46,12 @@ def test_a_separator_of_another_kind_in_a_value_is_only_a_sign():
     assert rows(read("VBELN\tARKTX\n80\tSoap; blue | soft, mild\n")) == [("80", "Soap; blue | soft, mild")]
 
 
+def test_the_byte_order_mark_of_utf_16_is_believed():
+    framed = sap_table.frame("VBELN\tARKTX\n80\tCafé\n".encode("utf-16"), READING, DEFAULT)
+
+    assert rows(framed) == [("80", "Café")]
+
+
 def test_titles_above_the_header_are_passed_over():
     framed = read("Deliveries of March; all plants\n\nVBELN;POSNR\n80;10\n")
 
@@ -93,6 +99,7 @@ def test_the_column_of_tick_boxes_is_none_of_the_data():
 words = st.text("abcXYZ09 .;,", min_size=1, max_size=5).filter(str.strip)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(words, words, words), min_size=1, max_size=6))
 def test_what_was_printed_is_read_back(written):
     lines = "".join(f"|{a:<5}|{b:<5}|{c:<6}|\n" for a, b, c in written)
@@ -102,7 +109,7 @@ def test_what_was_printed_is_read_back(written):
     assert rows(framed) == [tuple(word.strip() for word in line) for line in written]
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(st.data())
 def test_a_mutated_list_loses_no_line(data):
     head = PAGE.format(1)
