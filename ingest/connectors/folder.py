@@ -81,11 +81,13 @@ def scan(
 
 def is_whole(file: LandingFile, ready: Ready) -> bool:
     """Whether a file counts as whole by its profile's settings."""
-    marker = file.path.with_name(ready.marker_of(file.path.name) or "")
+
+    def marked() -> datetime | None:
+        marker = file.path.with_name(ready.marker_of(file.path.name) or file.path.name)
+        return modified_at(marker) if marker.is_file() else None
+
     try:
-        return ready.is_whole(
-            modified_at(file.path), lambda: modified_at(marker) if marker.is_file() else None, datetime.now(UTC)
-        )
+        return ready.is_whole(modified_at(file.path), marked, datetime.now(UTC))
     except FileNotFoundError:
         return False
 

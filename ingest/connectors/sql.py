@@ -62,7 +62,7 @@ class Extract:
             if self.since is not None and self.to is not None
             else ""
         )
-        return f"{self.feed}_{self.read_at.strftime(_STAMP)}{'_full' * self.is_full}{asked}.csv"
+        return f"{self.feed}_{_stamp(self.read_at)}{'_full' * self.is_full}{asked}.csv"
 
 
 def parse_name(name: str) -> Extract | None:
@@ -295,10 +295,12 @@ def _order(mark: Mark) -> Any:
 
 def _write(mark: Mark) -> str:
     if isinstance(mark, datetime):
-        if mark.tzinfo is None:
-            return "t" + mark.strftime(_STAMP)
-        return "z" + mark.astimezone(UTC).strftime(_STAMP)
-    return f"d{mark:%Y%m%d}" if isinstance(mark, date) else f"i{mark}"
+        return f"t{_stamp(mark)}" if mark.tzinfo is None else f"z{_stamp(mark.astimezone(UTC))}"
+    return f"d{mark.year:04}{mark:%m%d}" if isinstance(mark, date) else f"i{mark}"
+
+
+def _stamp(moment: datetime) -> str:
+    return f"{moment.year:04}{moment:%m%dT%H%M%S%f}"
 
 
 def _read(text: str | None) -> Mark | None:

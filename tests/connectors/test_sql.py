@@ -344,3 +344,27 @@ def test_rows_of_many_pages_are_all_written(dispatches: Any, erp: Any) -> None:
 
     assert dispatches.fetch(at=at(1) + timedelta()).rows == 12345
     assert texts(dispatches)[0].count("\n") == 12346
+
+
+def test_a_crms_accounts_come_as_outlets_by_a_profile_laid_over_ours(home: Any, erp: Any) -> None:
+    home.connections["crm"] = erp.connection
+    home.profile(
+        "crm_accounts",
+        "sources:\n  - connection: crm\n    feed: outlet\n    sender: CRM\n    sql: >-\n"
+        '      select "Id", "AccountNumber", "Name", "IsDeleted", "LastModifiedDate", "BillingLatitude" from account order by 1\n',
+    )
+    erp.run(
+        'create table account ("Id" text, "AccountNumber" text, "Name" text, "IsDeleted" bool, "LastModifiedDate" timestamptz, "BillingLatitude" float)',
+        "insert into account values ('a1', 'O1', 'Shop', false, '2026-03-01 10:00+00', 0.00001), ('a2', 'O2', 'Kiosk', true, '2026-03-02 10:00+00', null)",
+    )
+    home.fetch(at=at(3))
+
+    report = ingest.run(home.path)
+
+    commit = CommitLog(home.path).commits[0]
+    rows = pl.read_parquet(home.path / "bronze" / commit["rows"])
+    assert (commit["mode"], report.loaded, report.problems) == ("full", 2, ())
+    assert rows.select("outlet_code", "status", "latitude").rows() == [
+        ("O1", "ACTIVE", 0.00001),
+        ("O2", "CLOSED", None),
+    ]

@@ -97,3 +97,18 @@ def test_an_ingest_run_stands_for_a_day_so_that_it_can_be_backfilled(dags: dict[
     from airflow.sdk import CronDataIntervalTimetable
 
     assert isinstance(dags["ingest_feeds"].timetable, CronDataIntervalTimetable)
+
+
+def test_a_connection_is_airflows_own_or_that_of_our_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    from ingest import Connection, ConnectionUnusable
+    from sellthrough import orchestration
+
+    monkeypatch.setenv("AIRFLOW_CONN_ERP", "postgres://reader:p%40ss@erp.example:5432/prod?sslmode=require")
+    monkeypatch.setenv("SELLTHROUGH_CONN_STORE", "aws://id:key@/?region_name=eu-west-1")
+
+    assert orchestration.connection("erp") == Connection(
+        "erp", "postgres", "erp.example", 5432, "reader", "p@ss", "prod", {"sslmode": "require"}
+    )
+    assert orchestration.connection("store").login == "id"
+    with pytest.raises(ConnectionUnusable, match="SELLTHROUGH_CONN_NOBODY"):
+        orchestration.connection("nobody")

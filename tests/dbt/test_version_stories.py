@@ -27,6 +27,12 @@ def day_file(sender: str, day: int, *rows: dict[str, Any], suffix: str = "") -> 
     return File(sender, rows, f"{day}{suffix}.csv", date_from=MARCH[day], date_to=MARCH[day], names_day=True)
 
 
+def full_list(bronze: BronzeFactory, sender: str, name: str, *rows: dict[str, Any]) -> None:
+    """A full compare: all that the sender has, whatever the day."""
+    scopes = [(sender, dt.date(1, 1, 1), dt.date(9999, 12, 31))]
+    bronze.commit("dms_invoice_line", [File(sender, rows, name)], mode="full", scopes=scopes)
+
+
 def _first_load(bronze: BronzeFactory) -> None:
     bronze.commit("territory", [File("HQ", [
         {"territory_code": "T1", "territory_name": "North", "level": "TERRITORY"},
@@ -44,10 +50,12 @@ def _first_load(bronze: BronzeFactory) -> None:
         day_file("CASES", 1, line("CASES", "A", 2, 1, value_net=240)),
         day_file("CODES", 1, line("CODES", "A", 3, 1, sender_sku_code="X1", sender_outlet_code="S1", unit="DRUM")),
         day_file("STALE", 1, line("STALE", "A", 1, 1)),
+        File("WHOLE", [line("WHOLE", "A", 5, 1), line("WHOLE", "B", 7, 2), line("WHOLE", "C", 1, 3)], "new.csv"),
     ])  # fmt: skip
 
 
 def _second_load(bronze: BronzeFactory) -> None:
+    full_list(bronze, "WHOLE", "full_1.csv", line("WHOLE", "B", 7, 2), line("WHOLE", "C", 2, 3))
     bronze.commit("dms_invoice_line", [
         day_file("MOVES", 1, suffix="_r2"),
         day_file("MOVES", 4, line("MOVES", "A", 12, 4)),
@@ -74,6 +82,7 @@ def _third_load(bronze: BronzeFactory) -> None:
     bronze.commit("outlet_xref", [File("HQ", [
         {"distributor_code": "CODES", "sender_outlet_code": "S1", "outlet_code": "O1"}
     ], "outlet_xref.csv")])  # fmt: skip
+    full_list(bronze, "WHOLE", "full_2.csv", line("WHOLE", "A", 5, 1), line("WHOLE", "C", 2, 3))
     old = day_file("STALE", 1, line("STALE", "A", 1, 1))
     bronze.commit(
         "dms_invoice_line",
@@ -138,6 +147,27 @@ def test_a_line_that_a_replaced_day_lacks_is_gone_and_still_known_as_of_then(tol
 def test_a_file_without_rows_empties_its_day_in_replace_mode(told: tuple[Path, list[int]]) -> None:
     assert sold(told, "EMPTY", after_load=1) == {1: 5}
     assert sold(told, "EMPTY") == {}
+
+
+def test_a_full_compare_deletes_what_it_lacks_on_any_day_and_revives_what_it_has_again(
+    told: tuple[Path, list[int]],
+) -> None:
+    assert sold(told, "WHOLE", after_load=1) == {1: 5, 2: 7, 3: 1}
+    assert sold(told, "WHOLE", after_load=2) == {2: 7, 3: 2}
+    assert sold(told, "WHOLE") == {1: 5, 3: 2}
+    causes = query(
+        told[0],
+        "select document_no, cause from history.sale_line_version where sender = 'WHOLE' and seq_from < coalesce(seq_to, 99) order by all",
+    )
+    assert causes == [
+        ("A", "deleted"),
+        ("A", "first"),
+        ("A", "late"),
+        ("B", "deleted"),
+        ("B", "first"),
+        ("C", "edited"),
+        ("C", "first"),
+    ]
 
 
 def test_a_day_exported_again_sells_once_and_counts_as_fed_twice(told: tuple[Path, list[int]]) -> None:

@@ -37,11 +37,25 @@ def states(run: dict[str, Any], task: str) -> set[str]:
     return {state for name, (state, _) in run["tasks"].items() if name.split("[")[0] == task}
 
 
+def leave_with_the_sender(home: Path, name: str) -> None:
+    """Take a file out of landing/ and let its profile fetch it."""
+    landed = next((home / "landing").rglob(name))
+    profile, sender = landed.relative_to(home / "landing").parts[:2]
+    outbox = home.with_name(f"{home.name}-outbox")
+    outbox.mkdir()
+    landed.rename(outbox / name)
+    config = home / "config" / "profiles" / f"{profile}.yaml"
+    config.parent.mkdir(parents=True)
+    source = f"{{url: 'file://{outbox}/*.csv', sender: {sender}, ready: {{stable_seconds: 0}}}}"
+    config.write_text(f"sources: [{source}]\n")
+
+
 @pytest.fixture(scope="module")
 def carried(new_home: Any, network: Path) -> tuple[Any, dict[str, Any], dict[str, Any]]:
     """A home whose landing the DAGs carried through, the first run of the DAGs, and a second one with nothing new."""
     home = new_home()
     home.land(network / "landing")
+    leave_with_the_sender(home.path, "sku.csv")
     return home, run_dags(home.path, *scheduler.IN_ORDER), run_dags(home.path, "ingest_feeds", "publish_marts")
 
 
@@ -53,6 +67,14 @@ def test_what_landed_is_published_with_alerts_of_the_same_commit(carried: Any) -
     assert pointer["alerts_seq"] == pointer["seq"] == len(list((home.path / "bronze" / "_commits").glob("*.json")))
     assert home.query("select count(*) > 0 from reporting.secondary_sale_line") == [(True,)]
     assert home.query("select count(*) > 0 from reporting.quality_result") == [(True,)]
+
+
+def test_what_a_source_has_is_fetched_before_masters_are_taken_in(carried: Any) -> None:
+    home, first, second = carried
+
+    assert states(first["ingest_feeds"], "fetch") == states(second["ingest_feeds"], "fetch") == {"success"}
+    assert states(first["ingest_feeds"], "report_unread_sources") == {"skipped"}
+    assert home.query("select count(*) > 0 from reporting.secondary_sale_line where sku_code <> 'UNKNOWN'") == [(True,)]
 
 
 def test_only_feeds_that_landed_are_mapped_over(carried: Any, network: Path) -> None:
