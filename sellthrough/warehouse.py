@@ -122,7 +122,15 @@ def changed_nodes(feeds: Iterable[str], as_of: bool, quality: bool) -> list[str]
     kinds = ("config.materialized:table", "config.materialized:incremental", "resource_type:test")
     chosen = [f"{root}+,{kind}" for root in roots for kind in kinds]
     naming_files = [f"{source}+1,resource_type:model" for source in sources]
-    return ["--select", *chosen, *naming_files, "--exclude", "source:forecast+", "source:steward+", "resource_type:unit_test"]
+    return [
+        "--select",
+        *chosen,
+        *naming_files,
+        "--exclude",
+        "source:forecast+",
+        "source:steward+",
+        "resource_type:unit_test",
+    ]
 
 
 def alert(settings: Settings, as_of: date | None = None, progress: Progress | None = None) -> BuildReport:
