@@ -96,7 +96,7 @@ def _signs(text: str, start: int, element: str) -> _Signs | None:
     while text[end : end + 1] in (" ", "\t"):
         end += 1
     component, terminator = text[at + 1 : at + 2], text[end : end + 1]
-    if not terminator:
+    if not terminator or terminator == element or component == element:
         return None
     if terminator in "\r\n":
         line = re.match(r"\s*[A-Z][A-Z0-9]{1,2}[^\r\n]*", text[end + 1 : end + 400])

@@ -185,6 +185,15 @@ def test_rubbish_between_interchanges_is_one_broken_record_with_its_bytes():
     assert f"bytes {len(first)} to {len(first) + 5}" in entries[2].broken.problem
 
 
+def test_an_isa_that_lost_elements_is_rubbish():
+    first = written(ONE, end="~")
+    lost = written([ONE[0].replace("*ZZ*ACME ", ""), *ONE[1:]], end="~")
+    entries = read(first + lost + written(interchange(a_set("810", *INVOICE), number="000000002")))
+
+    assert rules(entries) == [None, None, "unframed", None, None]
+    assert entries[2].raw == lost.decode()
+
+
 def test_segments_outside_of_any_set_are_refused():
     lost = [*ONE[:2], "IT1*1*2*EA*1**VP*X", *ONE[2:]]
 
