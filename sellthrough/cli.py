@@ -365,6 +365,7 @@ def status(settings: Settings, as_json: bool) -> int:
         terminal.show_json(asdict(report))
         return FINE
     if not report.commits:
+        terminal.show_rows("Waiting until they are whole", [{"file": file} for file in report.waiting])
         terminal.show(
             f"Nothing has been taken in yet. Put files under {settings.landing}/<profile>/<sender>/ and run `sellthrough run`."
         )

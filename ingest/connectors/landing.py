@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import count, takewhile
 from pathlib import Path
 from typing import BinaryIO
 
@@ -75,25 +76,20 @@ def sweep(folder: Path) -> None:
 
 def versions(folder: Path, name: str) -> list[Path]:
     """Files that lie in the folder under a name, the first one first."""
-    return [folder / each for each in _taken(folder, name) if (folder / each).is_file()]
+    taken = takewhile(os.path.lexists, _names(folder, name))
+    return [path for path in taken if path.is_file()]
 
 
 def free_name(folder: Path, name: str) -> Path:
-    """The name, or the next version of it that is free: versions sort after each other, as they are to be read."""
-    taken = _taken(folder, name)
-    if not taken:
-        return folder / name
-    stem, ending = _split(name)
-    number = 1 if taken[-1] == name else int(taken[-1].removeprefix(f"{stem}_r").removesuffix(ending))
-    return folder / f"{stem}_r{number + 1:05}{ending}"
+    """The name, or the first version of it that is free: versions sort after each other, as they are to be read."""
+    return next(path for path in _names(folder, name) if not os.path.lexists(path))
 
 
-def _taken(folder: Path, name: str) -> list[str]:
+def _names(folder: Path, name: str) -> Iterator[Path]:
+    """The names under which a file may lie: its own, then its versions."""
+    yield folder / name
     stem, ending = _split(name)
-    version = re.compile(re.escape(stem) + r"_r\d{5}" + re.escape(ending))
-    with os.scandir(folder) as entries:
-        found = [entry.name for entry in entries if entry.name == name or version.fullmatch(entry.name)]
-    return sorted(found, key=lambda each: (each != name, each))
+    yield from (folder / f"{stem}_r{number:05}{ending}" for number in count(2))
 
 
 def clean(name: str) -> str:

@@ -66,6 +66,8 @@ def test_an_object_that_is_written_anew_lands_as_a_version_even_at_the_same_size
     s3.put("dms/D001/sales.csv.gz", b"one")
     pulled.fetch()
     s3.put("dms/D001/sales.csv.gz", b"two")
+    when = s3.client.head_object(Bucket=s3.bucket, Key="dms/D001/sales.csv.gz")["LastModified"].timestamp()
+    os.utime(pulled.path / "landing" / "pulled/D001/sales.csv.gz", (when, when))
 
     assert pulled.fetch().fetched == ("pulled/D001/sales_r00002.csv.gz",)
     assert sorted(pulled.landed().values()) == [b"one", b"two"]

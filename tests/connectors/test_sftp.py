@@ -97,6 +97,24 @@ def test_a_file_that_is_still_growing_waits_until_it_has_been_stable(pulled: Any
     assert later.waiting == ()
 
 
+def test_a_file_that_grew_while_it_was_copied_waits(pulled: Any, sftp: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ingest.connectors import remote
+
+    path = sftp.put("D001/sales.csv", b"a\n1\n", age_s=100)
+    copy = remote.Store.copy
+
+    def grow(store: remote.Store, file: remote.RemoteFile, into: Any) -> None:
+        with path.open("ab") as sent:
+            sent.write(b"2\n")
+        copy(store, file, into)
+
+    monkeypatch.setattr(remote.Store, "copy", grow)
+
+    report = pulled.fetch()
+
+    assert (len(report.waiting), report.exit_code, pulled.landed()) == (1, 0, {})
+
+
 def test_a_file_without_its_marker_waits(home: Any, sftp: Any) -> None:
     home.connections["sender"] = sftp.connection()
     home.profile("pulled", PROFILE.format(root=sftp.folder, more='ready: {marker: "{name}.done"}'))
