@@ -20,7 +20,7 @@ from ingest.enrichment import Geography
 from ingest.errors import FileUnreadable, printable
 from ingest.layout import FileWarning, Layout, later, lay_out, vanished
 from ingest.limits import DEFAULT, Limits
-from ingest.normalise import cell, keyed, normalise
+from ingest.normalise import Plan, cell, keyed, normalise, plan
 from ingest.profiles import SOLE, Period, Reading, Route
 from ingest.readers import Framed, column_names, read, read_pieces
 from ingest.spool import Spool
@@ -163,7 +163,7 @@ class _Piece:
 
     source: Source
     framed: Framed
-    layout: Layout
+    plan: Plan
     warnings: tuple[FileWarning, ...] = ()
 
 
@@ -200,7 +200,7 @@ class _Tally:
     first: date | None = None
     last: date | None = None
     senders: set[str] = field(default_factory=set)
-    layout: Layout | None = None
+    plan: Plan | None = None
     warnings: tuple[FileWarning, ...] = ()
     digest: dict[int, tuple[int, int]] = field(default_factory=dict)
 
@@ -306,7 +306,7 @@ def _pieces(
     A file that cannot be read is put among the refused ones, even where pieces of it have been given before; among the counted ones too
     where its records can be counted all the same.
     """
-    layouts: dict[tuple[str, ...], Layout] = {}
+    plans: dict[tuple[str, ...], Plan] = {}
     seen: dict[str, tuple[frozenset[str], ...]] = {}
     for source in sources:
         tally = tallies[source.name]
@@ -317,24 +317,26 @@ def _pieces(
                 if refusal is None:
                     try:
                         _refuse_nameless(framed)
-                        if tally.layout is None:
-                            if framed.header not in layouts:
-                                layouts[framed.header] = lay_out(framed.header, reading, contract, route)
-                            tally.layout = layouts[framed.header]
-                            tally.warnings = (*tally.layout.warnings, *vanished(tally.layout, reading, contract, known))
+                        if tally.plan is None:
+                            if framed.header not in plans:
+                                layout = lay_out(framed.header, reading, contract, route)
+                                plans[framed.header] = plan(layout, reading, contract)
+                            tally.plan = plans[framed.header]
+                            layout = tally.plan.layout
+                            tally.warnings = (*layout.warnings, *vanished(layout, reading, contract, known))
                     except FileUnreadable as error:
                         refusal = refused[source.name] = error
                         counted.add(source.name)
                 tally.entries += framed.entries
                 if refusal is not None:
                     _count(refusal, framed, reading)
-                elif framed.entries and tally.layout is not None:
-                    yield _Piece(source, framed, tally.layout)
+                elif framed.entries and tally.plan is not None:
+                    yield _Piece(source, framed, tally.plan)
         except FileUnreadable as refusal:
             refused[source.name] = refusal
             counted.discard(source.name)
-        if tally.layout is not None and source.name not in refused:
-            seen[source.sender] = later(known, tally.layout.cells)
+        if tally.plan is not None and source.name not in refused:
+            seen[source.sender] = later(known, tally.plan.layout.cells)
 
 
 def _framed(source: Source, reading: Reading, route: Route, limits: Limits) -> Iterator[Framed]:
@@ -588,7 +590,7 @@ def _judge(
     route: Route,
     tallies: Mapping[str, _Tally],
 ) -> _Part:
-    layout = pieces[places[0]].layout
+    layout = pieces[places[0]].plan.layout
     raw = _raw_frame([(place, pieces[place].framed) for place in places])
     raw = raw.with_columns(_skips(raw, layout.header, layout.total_at, reading))
     if reading.fill_down:
@@ -608,7 +610,7 @@ def _judge(
             | pl.col("_left_out").is_not_null()
         )
     ).to_series()
-    normalised = normalise(raw, layout, reading, contract, geographies)
+    normalised = normalise(raw, pieces[places[0]].plan, geographies)
     broken = judge(normalised.frame, contract)
     findings = [
         *_broken_findings(raw, pieces),
@@ -759,7 +761,7 @@ def _reject_rows(
         line = piece.framed.line(entry)
         where = f"{piece.source.name}, record {record} (line {line})"
         if finding.column is not None:
-            where += f", column {piece.layout.title(finding.column)}"
+            where += f", column {piece.plan.layout.title(finding.column)}"
         found.append(
             (
                 sender_of[finding.row],
@@ -841,7 +843,7 @@ def _result(
         content=tally.content,
         senders=tuple(sorted(tally.senders)) if tally.loaded else (source.sender,),
         warnings=tally.warnings,
-        columns=() if source.earlier is None or tally.layout is None else tuple(tally.layout.cells),
+        columns=() if source.earlier is None or tally.plan is None else tuple(tally.plan.layout.cells),
     )
 
 

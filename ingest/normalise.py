@@ -40,9 +40,52 @@ class Normalised:
     empty: frozenset[str]
 
 
-def normalise(
-    raw: pl.DataFrame, layout: Layout, reading: Reading, contract: Contract, geographies: Mapping[str, Geography]
-) -> Normalised:
+@dataclass(frozen=True)
+class Plan:
+    """How the columns of a feed are taken from files with one header.
+
+    Attributes:
+        texts: per column the expression over the raw frame that gives its text.
+        stated: texts that the files do not bear on: the profile states them, or nobody does.
+        empty: columns of which nobody states anything.
+        spellings: per column the values by the upper case of what stands for them.
+        taken: what is computed first, over the raw frame.
+    """
+
+    layout: Layout
+    reading: Reading
+    contract: Contract
+    texts: dict[str, pl.Expr]
+    stated: dict[str, pl.Series]
+    empty: frozenset[str]
+    spellings: dict[str, dict[str, str]]
+    taken: tuple[pl.Expr, ...]
+
+
+def plan(layout: Layout, reading: Reading, contract: Contract) -> Plan:
+    """Work out once what holds for all files with one header."""
+    texts = {column.name: _text(column, layout, reading) for column in contract.columns}
+    stated = {
+        name: pl.select(text.alias(name)).to_series() for name, text in texts.items() if not text.meta.root_names()
+    }
+    return Plan(
+        layout=layout,
+        reading=reading,
+        contract=contract,
+        texts=texts,
+        stated=stated,
+        empty=frozenset(name for name, text in stated.items() if text.item() is None),
+        spellings={column.name: _spellings(column, reading, contract) for column in contract.columns},
+        taken=(
+            *(texts[name].alias(name) for name in contract.names if name not in stated),
+            *(_is_unsplit(split, layout).alias(f"_unsplit_{index}") for index, split in enumerate(reading.split)),
+            _sender(layout, reading).alias("_sender"),
+            _counts_negative(layout, reading).alias("_negative"),
+        ),
+    )
+
+
+def normalise(raw: pl.DataFrame, plan: Plan, geographies: Mapping[str, Geography]) -> Normalised:
     """Type the columns of a batch whose files share one header.
 
     Args:
@@ -50,17 +93,9 @@ def normalise(
             as text.
         geographies: loaded GeoJSON files by the name that the profile uses.
     """
-    texts = {column.name: _text(column, layout, reading) for column in contract.columns}
-    stated = {
-        name: pl.select(text.alias(name)).to_series() for name, text in texts.items() if not text.meta.root_names()
-    }
-    empty = {name for name, text in stated.items() if text.item() is None}
-    spelled = raw.select(
-        *(texts[name].alias(name) for name in contract.names if name not in stated),
-        *(_is_unsplit(split, layout).alias(f"_unsplit_{index}") for index, split in enumerate(reading.split)),
-        _sender(layout, reading).alias("_sender"),
-        _counts_negative(layout, reading).alias("_negative"),
-    )
+    reading, contract, texts, stated = plan.reading, plan.contract, plan.texts, plan.stated
+    empty = set(plan.empty)
+    spelled = raw.select(plan.taken)
     cells: dict[str, pl.Series | pl.Expr] = {}
     bad: dict[str, pl.Series] = {}
     for column in contract.columns:
@@ -68,7 +103,7 @@ def normalise(
         if name in empty:
             cells[name] = pl.lit(None, dtype=column.dtype)
             continue
-        text = _spelled(column, stated[name] if name in stated else spelled[name], reading, contract)
+        text = _spelled(stated[name] if name in stated else spelled[name], plan.spellings[name])
         value = cast(column, text, reading.formats, reading.numbers, reading.implied_decimals.get(name, 0))
         cells[name] = pl.lit(value.item(), dtype=column.dtype) if name in stated else value
         if value.null_count() > text.null_count():
@@ -179,16 +214,18 @@ def _sender(layout: Layout, reading: Reading) -> pl.Expr:
     return pl.col("_sender")
 
 
-def _spelled(column: Column, text: pl.Series, reading: Reading, contract: Contract) -> pl.Series:
+def _spellings(column: Column, reading: Reading, contract: Contract) -> dict[str, str]:
     spellings = {
         value.upper(): value for rule in contract.rules if rule.column == column.name for value in rule.valid_values
     }
     spellings |= {spelling.upper(): value for spelling, value in reading.values.get(column.name, {}).items()}
     if column.name in ("unit", "base_unit"):
         spellings |= {spelling.upper(): unit for unit, known in reading.units.items() for spelling in known}
-    if not spellings:
-        return text
-    return by_distinct(text, lambda value: spellings.get(value.upper(), value), pl.String())
+    return spellings
+
+
+def _spelled(text: pl.Series, spellings: Mapping[str, str]) -> pl.Series:
+    return by_distinct(text, lambda value: spellings.get(value.upper(), value), pl.String()) if spellings else text
 
 
 def _is_unsplit(split: Split, layout: Layout) -> pl.Expr:
