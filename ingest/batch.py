@@ -22,7 +22,7 @@ from ingest.layout import FileWarning, Layout, later, lay_out, vanished
 from ingest.limits import DEFAULT, Limits
 from ingest.normalise import Plan, cell, keyed, normalise, plan
 from ingest.profiles import SOLE, Period, Reading, Route
-from ingest.readers import Framed, column_names, read, read_pieces
+from ingest.readers import Framed, column_names, delimited, read, read_pieces
 from ingest.spool import Spool
 from ingest.validate import Finding, find, flag_mask, judge
 
@@ -498,22 +498,17 @@ def _raw_frame(framed: Sequence[tuple[int, Framed]]) -> pl.DataFrame:
     trivial = [(place, item) for place, item in framed if item.body is not None]
     frames: list[pl.DataFrame] = []
     if any(item.entries for _, item in trivial):
-        cells = pl.read_csv(
-            trivial[0][1].body or b"" if len(trivial) == 1 else b"".join(item.body or b"" for _, item in trivial),
-            has_header=False,
-            new_columns=names,
-            separator=trivial[0][1].delimiter,
-            quote_char=None,
-            infer_schema=False,
-            eol_char="\n",
-        )
+        body = trivial[0][1].body or b"" if len(trivial) == 1 else b"".join(item.body or b"" for _, item in trivial)
+        cells = delimited.parse(body, len(names), trivial[0][1].delimiter)
         if any(item.padded for _, item in trivial):
             cells = _stripped(cells)
         frames.append(_positioned(cells, trivial))
     careful = [(place, item) for place, item in framed if item.cells is not None]
     if careful:
         cells = pl.concat([item.cells for _, item in careful if item.cells is not None])
-        frames.append(_positioned(_stripped(cells), careful))
+        if any(item.padded for _, item in careful):
+            cells = _stripped(cells)
+        frames.append(_positioned(cells, careful))
     if not frames:
         return _positioned(pl.DataFrame(schema=dict.fromkeys(names, pl.String)), [])
     return frames[0] if len(frames) == 1 else pl.concat(frames).sort("_f", "_entry")

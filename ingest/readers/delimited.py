@@ -1,8 +1,9 @@
 """Delimited text: declared dialect, never sniffed.
 
-Two ways lead to the same result. Where an independent check proves that framing is trivial (no quote sign, no stray carriage return, the same
-number of delimiters in every line) the text is kept whole and parsed together with other files. All else goes through `csv.reader`, record by
-record, with line numbers and raw text. A large file is read in stretches of whole records, each of which goes one of the two ways.
+Three ways lead to the same result. Where an independent check proves that framing is trivial (no quote sign, no stray carriage return, the same
+number of delimiters in every line) the text is kept whole and parsed together with other files. Where that holds for most lines, the others go
+through `csv.reader`, record by record, with line numbers and raw text. Else all of them do. A large file is read in stretches of whole records,
+each of which goes one of the three ways.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ import codecs
 import csv
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -31,7 +32,7 @@ _DOS_END = b"\x1a"
 """With which programs of old end a text file."""
 _OTHER_ORDER = "\ufffe"
 """A byte order mark read in the wrong byte order."""
-_LINE_FEED = 10
+_LINE_FEED, _CARRIAGE_RETURN = 10, 13
 _BLANKS = b" \t\x0b\x0c"
 _WIDE_BLANKS = tuple(
     prefix.encode()[:size]
@@ -41,6 +42,8 @@ _WIDE_BLANKS = tuple(
 _BLOCK = 8_000_000
 _WINDOW = 250_000
 """Bytes looked at together: as many as stay close to the processor."""
+_FEW = 5
+"""One line in so many may be read apart; with more of them all are read one by one."""
 _NO_LINES = np.array([], dtype=np.int64)
 csv.field_size_limit(2**31 - 1)
 
@@ -134,8 +137,9 @@ def frame(text: bytes, reading: Reading, limits: Limits = DEFAULT, *, careful: b
     head = _head(text, reading, limits, is_last=True)
     assert head is not None
     body = text[head.length :]
-    trivial = None if careful else _trivial(body, head, reading)
-    return trivial or _careful(body, head, reading, is_last=True)[0]
+    if careful:
+        return _careful(body, head, reading, is_last=True)[0]
+    return _framed(body, head, reading, is_last=True)[0]
 
 
 def frames(texts: Iterable[bytes], reading: Reading, limits: Limits = DEFAULT) -> Iterator[Framed]:
@@ -162,10 +166,7 @@ def frames(texts: Iterable[bytes], reading: Reading, limits: Limits = DEFAULT) -
         body = rest if is_last else rest[: rest.rfind(b"\n") + 1]
         if not body:
             continue
-        framed = _trivial(body, head, reading)
-        taken = len(body)
-        if framed is None:
-            framed, taken = _careful(body, head, reading, is_last=is_last)
+        framed, taken = _framed(body, head, reading, is_last=is_last)
         rest = rest[taken:]
         head = replace(head, line=head.line + framed.entries + sum(span - 1 for span in framed.spans.values()))
         yield framed
@@ -237,6 +238,14 @@ def _header(feed: _Lines, first: int, reading: Reading) -> tuple[str, ...]:
     return tuple(join_headers(levels))
 
 
+def _framed(body: bytes, head: _Head, reading: Reading, *, is_last: bool) -> tuple[Framed, int]:
+    """The records of a text, by the cheapest way that is safe; and how many bytes they take."""
+    trivial = _trivial(body, head, reading)
+    if trivial is not None:
+        return trivial, len(body)
+    return _mixed(body, head, reading, is_last=is_last) or _careful(body, head, reading, is_last=is_last)
+
+
 def _trivial(body: bytes, head: _Head, reading: Reading) -> Framed | None:
     """The records where each line is one, with as many delimiters as the header has; else None."""
     special = [sign.encode() for sign in (reading.quote, reading.escape) if sign is not None]
@@ -300,6 +309,119 @@ def _has_blank_edge(signs: npt.NDArray[np.uint8], edges: npt.NDArray[np.bool_], 
         if found[0] or (found[1:] & edges[:-1]).any() or (found[:-1] & edges[1:]).any():
             return True
     return False
+
+
+def _mixed(body: bytes, head: _Head, reading: Reading, *, is_last: bool) -> tuple[Framed, int] | None:
+    """Where most lines are a record each, these parsed at once and the others one by one; else None."""
+    special = [sign.encode() for sign in (reading.delimiter, reading.quote, reading.escape) if sign is not None]
+    per_line, most = len(head.header) - 1, reading.max_record_lines
+    if reading.comment or per_line < 1 or any(len(sign) > 1 for sign in special):
+        return None
+    text = body if body.endswith(b"\n") else body + b"\n"
+    signs = np.frombuffer(text, dtype=np.uint8)
+    ended = signs == _LINE_FEED
+    ends = np.flatnonzero(ended)
+    starts = np.concatenate([[0], ends[:-1] + 1])
+    marks = signs == special[0][0]
+    unsure = np.isin(signs, [sign[0] for sign in special[1:]])
+    unsure[:-1] |= (signs[:-1] == _CARRIAGE_RETURN) & ~ended[1:]
+    odd = (np.add.reduceat(marks, starts, dtype=np.int64) != per_line) | np.logical_or.reduceat(unsure, starts)
+    if np.count_nonzero(odd) * _FEW > len(ends):
+        return None
+    apart = np.zeros(len(ends), dtype=bool)
+    found: dict[int, tuple[list[str] | Broken, int]] = {}
+    stop, free = len(ends), 0
+    for line in np.flatnonzero(odd).tolist():
+        if line < free:
+            continue
+        last = min(line + most, len(ends))
+        lines = [text[starts[at] : ends[at] + 1].decode("utf-8") for at in range(line, last)]
+        own = replace(head, line=head.line + line)
+        record = next(_records(lines, own, reading, is_last=is_last and last == len(ends)), None)
+        if record is None:
+            stop = line
+            break
+        found[line] = record[1:]
+        free = line + record[2]
+        apart[line:free] = True
+    return _joined(text, starts, ends, apart[:stop], found, head, reading), min(
+        int(ends[stop - 1]) + 1, len(body)
+    ) if stop else 0
+
+
+def _joined(
+    text: bytes,
+    starts: npt.NDArray[np.int64],
+    ends: npt.NDArray[np.int64],
+    apart: npt.NDArray[np.bool_],
+    found: Mapping[int, tuple[list[str] | Broken, int]],
+    head: _Head,
+    reading: Reading,
+) -> Framed:
+    """Lines that are a record each and records that were read apart, in the order of the text."""
+    names = column_names(len(head.header))
+    plain = np.flatnonzero(~apart)
+    turns = np.flatnonzero(np.diff(np.concatenate([[True], apart, [True]]))).reshape(-1, 2)
+    runs = [memoryview(text)[starts[first] : ends[after - 1] + 1] for first, after in turns.tolist()]
+    together = b"".join(runs).replace(b"\r\n", b"\n")
+    own_rows: list[list[str | None]] = [
+        [None] * len(names) if isinstance(record, Broken) else [cell or None for cell in record]
+        for record, _ in found.values()
+    ]
+    own = pl.DataFrame(own_rows, schema=dict.fromkeys(names, pl.String), orient="row")
+    cells = pl.concat([parse(together, len(names), reading.delimiter), own])
+    lines = np.concatenate([plain, np.array(list(found), dtype=np.int64)])
+    order = np.argsort(lines, kind="stable")
+    place = dict(zip(lines[order].tolist(), range(len(order)), strict=True)) if found else {}
+    signs = np.frombuffer(together, dtype=np.uint8)
+    edges = (signs == reading.delimiter.encode()[0]) | (signs == _LINE_FEED)
+    padded = any(cell and cell != cell.strip() for row in own_rows for cell in row) or (
+        len(signs) > 0 and (not together.isascii() or _has_blank_edge(signs, edges, list(_BLANKS)))
+    )
+    after = {line: line + span for line, (_, span) in found.items()}
+    stops = np.array([ends[after.get(line, line + 1) - 1] for line in lines[order].tolist()], dtype=np.int64)
+    return Framed(
+        header=head.header,
+        entries=len(order),
+        first_line=head.line,
+        cells=cells.select(pl.all().gather(order)),
+        padded=padded,
+        lines=(lines[order] + head.line).tolist(),
+        broken={place[line]: record for line, (record, _) in found.items() if isinstance(record, Broken)},
+        spans={place[line]: span for line, (_, span) in found.items() if span > 1},
+        texts=_Texts(text, starts[lines[order]], stops),
+    )
+
+
+class _Texts(Sequence[str]):
+    """The text of each record, cut out when it is asked for."""
+
+    def __init__(self, text: bytes, starts: npt.NDArray[np.int64], stops: npt.NDArray[np.int64]) -> None:
+        self._text = text
+        self._starts = starts
+        self._stops = stops
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._text[self._starts[index] : self._stops[index]].decode("utf-8").rstrip("\r\n")
+
+
+def parse(body: bytes, width: int, delimiter: str) -> pl.DataFrame:
+    """The cells of a text that is known to be trivial, null where a cell is empty."""
+    names = column_names(width)
+    if not body:
+        return pl.DataFrame(schema=dict.fromkeys(names, pl.String))
+    return pl.read_csv(
+        body,
+        has_header=False,
+        new_columns=names,
+        separator=delimiter,
+        quote_char=None,
+        infer_schema=False,
+        eol_char="\n",
+    )
 
 
 def _careful(body: bytes, head: _Head, reading: Reading, *, is_last: bool) -> tuple[Framed, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from unittest.mock import patch
 
 import polars as pl
 import pytest
@@ -64,6 +65,10 @@ def told(framed) -> list[tuple]:
     return [(framed.line(index), raws[index], rules[index], cells[index]) for index in range(framed.entries)]
 
 
+def frame_of(body: str, **settings):
+    return delimited.frame(("a,b\n" + body).encode(), READING, **settings)
+
+
 @pytest.fixture
 def small_pieces(monkeypatch):
     """Every file is large, and is read a few lines at a time."""
@@ -83,6 +88,42 @@ def test_pieces_give_together_what_the_whole_text_gives(body, size):
 
     assert {piece.header for piece in pieces} == {whole.header}
     assert [entry for piece in pieces for entry in told(piece)] == told(whole)
+
+
+ROWS = st.lists(
+    st.sampled_from(
+        ["1,2", " 3,é ", "4", "5,6,7", '"8,9', '10,"11"', '12"', '"13\n14",15', "", ",", "16\r,17", "18,19\r"]
+    ),
+    max_size=12,
+)
+
+
+@given(ROWS, st.booleans(), CUTS)
+@example(["1,2", '"8,9', "1,2", "1,2", "1,2", '12"', "1,2"], True, 3)
+def test_lines_read_together_and_apart_give_what_all_read_apart_give(rows, ends_with_newline, size):
+    text = "a,b\n" + "\n".join(rows) + ("\n" if ends_with_newline else "")
+
+    whole = delimited.frame(text.encode(), READING, careful=True)
+    with patch.object(delimited, "_FEW", 0):
+        pieces = list(delimited.frames(cut_text(text, size), READING))
+        mixed = delimited.frame(text.encode(), READING)
+
+    assert told(mixed) == told(whole)
+    assert [entry for piece in pieces for entry in told(piece)] == told(whole)
+
+
+@given(ANY)
+def test_any_text_read_together_and_apart_gives_what_all_read_apart_gives(body):
+    with patch.object(delimited, "_FEW", 0):
+        assert told(frame_of(body)) == told(frame_of(body, careful=True))
+
+
+def test_cells_read_together_and_apart_are_padded_only_where_blanks_are(small_pieces):
+    text = HEADER + "INVOICE,A,1,2026-03-01,O1,S1,2,EA,9.50\n" * 9
+
+    assert not delimited.frame((text + "x,y\n").encode(), READING).padded
+    assert delimited.frame((text + "INVOICE,A ,1\n").encode(), READING).broken
+    assert delimited.frame((text + "x\n" + text[len(HEADER) :].replace(",A", ", A")).encode(), READING).padded
 
 
 @given(ANY, CUTS, st.integers(0, 2))
