@@ -65,13 +65,15 @@ def cast(column: Column, text: pl.Series, formats: Formats, numbers: Numbers, im
     if column.kind == "string":
         return text
     if column.kind in ("decimal", "integer") and numbers == _PLAIN and not implied_decimals:
-        fraction = rf"(?:\.[0-9]{{0,{column.scale}}})?" if column.kind == "decimal" else ""
-        is_plain = text.str.contains(f"^[+-]?[0-9]+{fraction}$")
         value = text.cast(column.dtype, strict=False)
-        if is_plain.all():
-            return value
-        others = (~is_plain).arg_true()
-        return value.scatter(others, _cast_any(column, text.gather(others), formats, numbers, 0))
+        if column.kind == "integer":
+            others = (value.is_null() & text.is_not_null()).arg_true()
+        else:
+            # the cast itself would read exponents, and round ties to even
+            others = (~text.str.contains(rf"^[+-]?[0-9]+(?:\.[0-9]{{0,{column.scale}}})?$")).arg_true()
+        if len(others):
+            value = value.scatter(others, _cast_any(column, text.gather(others), formats, numbers, 0))
+        return value
     if column.kind in ("date", "timestamp"):
         return _first_that_fits(column, text, formats, numbers)
     return _cast_any(column, text, formats, numbers, implied_decimals)

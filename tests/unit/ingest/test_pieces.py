@@ -7,7 +7,7 @@ from unittest.mock import patch
 
 import polars as pl
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import ingest
@@ -19,6 +19,7 @@ from ingest.profiles import Catalogue, Reading
 from ingest.readers import delimited
 from ingest.spool import Spool
 
+GENTLE = settings(deadline=None)
 READING = Reading(files=("*",), max_record_lines=3)
 ANY = st.text(alphabet=st.sampled_from('ab1 ",\r\n;é\u00a0\u2028\x0b\x85'), max_size=40)
 CUTS = st.integers(1, 7)
@@ -77,6 +78,7 @@ def small_pieces(monkeypatch):
     monkeypatch.setattr(job, "_LARGE", 1)
 
 
+@GENTLE
 @given(ANY, CUTS)
 @example('1,2\n"3,4\n5,6\n7,8\n', 2)
 @example('1,"2\n2"\n3,4', 3)
@@ -98,6 +100,7 @@ ROWS = st.lists(
 )
 
 
+@GENTLE
 @given(ROWS, st.booleans(), CUTS)
 @example(["1,2", '"8,9', "1,2", "1,2", "1,2", '12"', "1,2"], True, 3)
 def test_lines_read_together_and_apart_give_what_all_read_apart_give(rows, ends_with_newline, size):
@@ -112,6 +115,7 @@ def test_lines_read_together_and_apart_give_what_all_read_apart_give(rows, ends_
     assert [entry for piece in pieces for entry in told(piece)] == told(whole)
 
 
+@GENTLE
 @given(ANY)
 def test_any_text_read_together_and_apart_gives_what_all_read_apart_gives(body):
     with patch.object(delimited, "_FEW", 0):
@@ -126,6 +130,7 @@ def test_cells_read_together_and_apart_are_padded_only_where_blanks_are(small_pi
     assert delimited.frame((text + "x\n" + text[len(HEADER) :].replace(",A", ", A")).encode(), READING).padded
 
 
+@GENTLE
 @given(ANY, CUTS, st.integers(0, 2))
 def test_a_header_is_found_wherever_the_text_is_cut(text, size, title_rows):
     reading = READING.model_copy(update={"title_rows": title_rows})
@@ -139,6 +144,7 @@ def test_a_header_is_found_wherever_the_text_is_cut(text, size, title_rows):
         assert isinstance(pieces[0], str)
 
 
+@GENTLE
 @given(
     st.one_of(st.binary(max_size=30), ANY.map(str.encode), ANY.map(lambda text: text.encode("utf-16"))),
     CUTS,
@@ -154,6 +160,7 @@ def test_a_text_in_blocks_is_decoded_and_refused_as_the_whole_text_is(data, size
     assert (blocks == whole) or (isinstance(blocks, tuple) and isinstance(whole, tuple) and blocks[0] == whole[0])
 
 
+@GENTLE
 @given(ANY)
 def test_cells_that_are_not_called_padded_have_no_blanks_around_them(body):
     framed = delimited.frame(("a,b\n" + body).encode(), READING)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import polars as pl
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ingest.casting import Formats, Numbers, by_distinct, cast, plain_number, typed
 from ingest.contracts import load_contracts
 from ingest.normalise import keyed, natural_key
 
+GENTLE = settings(deadline=None)
 COLUMNS = {column.name: column for column in load_contracts()["dms_invoice_line"].columns}
 
 
@@ -28,6 +29,7 @@ EDGES = [
 ]
 
 
+@GENTLE
 @given(st.lists(st.one_of(st.none(), NUMBER_LIKE, st.sampled_from(EDGES)), min_size=1, max_size=6))
 @example(EDGES)
 def test_numbers_are_cast_as_the_long_way_casts_them(texts):
@@ -46,6 +48,7 @@ DATE_LIKE = st.one_of(
 )
 
 
+@GENTLE
 @given(st.lists(st.one_of(st.none(), DATE_LIKE), min_size=1, max_size=6))
 @example(["1899-12-31", "2026-03-01"])
 @example(["2026-03-01", "01/03/2026"])
@@ -59,6 +62,7 @@ def test_dates_are_cast_as_the_long_way_casts_them(texts):
     )
 
 
+@GENTLE
 @given(st.lists(st.one_of(st.none(), st.text(max_size=4)), min_size=1, max_size=6))
 def test_texts_are_mapped_by_their_distinct_values_as_one_by_one(texts):
     found = by_distinct(pl.Series("x", texts, dtype=pl.String), str.upper, pl.String())
@@ -69,6 +73,7 @@ def test_texts_are_mapped_by_their_distinct_values_as_one_by_one(texts):
 KEY_PART = st.text(alphabet=st.sampled_from("ab|\\"), max_size=3)
 
 
+@GENTLE
 @given(st.lists(st.tuples(st.one_of(st.none(), KEY_PART), st.integers(0, 9)), min_size=1, max_size=5))
 def test_a_key_is_escaped_only_where_it_must_be_and_is_always_the_same(rows):
     frame = pl.DataFrame(rows, schema={"a": pl.String, "n": pl.Int64}, orient="row")
