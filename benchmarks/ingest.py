@@ -130,6 +130,7 @@ def make_lines(home: Path, lines: int, file_lines: int) -> None:
     folder = home / "landing" / "csv_generic" / "D1"
     folder.mkdir(parents=True)
     with duckdb.connect() as con:
+        con.execute("set enable_progress_bar = false")
         for first in range(0, lines, file_lines):
             sql = _LINES.replace("$first", str(first)).replace("$last", str(min(first + file_lines, lines)))
             name = f"dms_invoice_line_{first // file_lines:04}.csv"
@@ -186,6 +187,7 @@ def baseline(home: Path) -> None:
     """DuckDB's own way: typed read_csv, Parquet."""
     columns = ", ".join(f"'{name}': '{kind}'" for name, kind in TYPES.items())
     with duckdb.connect() as con:
+        con.execute("set enable_progress_bar = false")
         con.execute(
             f"copy (select * from read_csv('{home}/landing/**/*.csv', columns = {{{columns}}}, header = true, delim = ',', quote = '', "
             f"escape = '', auto_detect = false, ignore_errors = true)) to '{home}/baseline.parquet' "

@@ -47,13 +47,12 @@ def is_zip(file_name: str) -> bool:
     return file_name.lower().endswith(".zip")
 
 
-def gunzip(data: bytes, limits: Limits) -> Iterator[bytes]:
+def gunzip(packed: IO[bytes], limits: Limits) -> Iterator[bytes]:
     """The content of a gzip file, also of several that were joined, piece by piece.
 
     Raises:
         FileUnreadable: it is truncated, damaged or no gzip file, or unpacks beyond the limits.
     """
-    packed = io.BytesIO(data)
     unpacked = 0
     try:
         with gzip.GzipFile(fileobj=packed) as stream:
@@ -138,10 +137,10 @@ def read_member(path: Path, position: int, limits: Limits) -> Iterator[bytes]:
         ) from error
 
 
-def digest(path: Path) -> str:
-    """SHA-256 of a file's bytes, read piece by piece."""
+def digest(path: Path, before: bytes = b"") -> str:
+    """SHA-256 of some bytes and a file's, read piece by piece."""
     with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+        return hashlib.file_digest(stream, lambda: hashlib.sha256(before)).hexdigest()
 
 
 def _problem(entry: zipfile.ZipInfo, name: str, times: int) -> str | None:

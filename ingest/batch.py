@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from ingest import spreadsheet
@@ -20,12 +20,17 @@ from ingest.enrichment import Geography
 from ingest.errors import FileUnreadable, printable
 from ingest.layout import FileWarning, Layout, later, lay_out, vanished
 from ingest.limits import DEFAULT, Limits
-from ingest.normalise import cell, natural_key, normalise
+from ingest.normalise import Plan, cell, keyed, normalise, plan
 from ingest.profiles import SOLE, Period, Reading, Route
-from ingest.readers import Framed, column_names, read
-from ingest.validate import Finding, find, flag_mask
+from ingest.readers import Framed, column_names, delimited, read, read_pieces
+from ingest.spool import Spool
+from ingest.validate import Finding, find, flag_mask, judge
 
 Status = Literal["loaded", "rejected", "nil"]
+_TOGETHER_BYTES = 7_000_000
+"""Text that is parsed and judged at once: larger frames cost more for each row, since fresh memory does."""
+_ENTRY_BYTES = 100
+"""Taken as the size of a record whose text is not kept whole."""
 _WRITTEN_OUT = 20
 """Messages a file that are written out in the report; the rest is counted. All of them are in rejects.parquet."""
 
@@ -39,6 +44,7 @@ class Source:
         sender: the sender as far as it is known without opening the file.
         data: reads the bytes.
         earlier: the sets of our columns that the sender's files of the feed have had, the last one last; None where it is not to be compared.
+        blocks: reads them piece by piece, where the file is too large to be held.
     """
 
     name: str
@@ -49,6 +55,7 @@ class Source:
     profile_digest: str
     data: Callable[[], bytes]
     earlier: tuple[frozenset[str], ...] | None = None
+    blocks: Callable[[], Iterator[bytes]] | None = None
 
 
 @dataclass(frozen=True)
@@ -84,17 +91,34 @@ class FileResult:
 
 @dataclass(frozen=True)
 class Batch:
-    """A batch as it was read. `rows` lack `_pos` until the batch is written."""
+    """A batch as it was read. `rows` lack `_pos` until the batch is written.
+
+    Attributes:
+        spool: has the rows and rejects instead, where the batch is one file that is too large to be held.
+    """
 
     rows: pl.DataFrame
     rejects: pl.DataFrame
     files: tuple[FileResult, ...]
     warnings: tuple[Rule, ...] = ()
+    spool: Spool | None = None
+
+    @property
+    def all_rows(self) -> pl.LazyFrame:
+        """The rows, wherever they are."""
+        return self._scan("rows", self.rows)
 
     @property
     def problems(self) -> tuple[str, ...]:
         """Messages about files that were loaded all the same, and of rejected records and files, the first few of each file."""
-        return (*self.warned, *_problems(self.rejects))
+        rejects = self._scan("rejects", self.rejects).select("_file", "message")
+        counts = rejects.group_by("_file", maintain_order=True).agg(pl.len(), pl.col("message").head(_WRITTEN_OUT))
+        problems = list(self.warned)
+        for name, count, messages in counts.collect().iter_rows():
+            problems += messages
+            if count > len(messages):
+                problems.append(f"{name}: and {count - len(messages)} more; all of them are in its rejects")
+        return tuple(problems)
 
     @property
     def warned(self) -> tuple[str, ...]:
@@ -104,13 +128,19 @@ class Batch:
     @property
     def rules(self) -> dict[str, int]:
         """Records per broken rule, warnings included; for a warning about a file, how often it was given."""
-        counts = self.rejects.group_by("rule").agg(pl.struct("_file", "_record").n_unique()).sort("rule")
-        rules = dict(counts.iter_rows())
-        for rule in self.warnings:
-            hits = int((self.rows["_flags"] // (1 << (rule.bit or 0)) % 2).sum())
-            if hits:
-                rules[rule.name] = hits
+        rejects = self._scan("rejects", self.rejects).select("_file", "_record", "rule")
+        counts = rejects.group_by("rule").agg(pl.struct("_file", "_record").n_unique()).sort("rule")
+        rules = dict(counts.collect().iter_rows())
+        flagged = self.all_rows.select(
+            (pl.col("_flags") // (1 << (rule.bit or 0)) % 2).sum().alias(rule.name) for rule in self.warnings
+        )
+        hits = flagged.collect().row(0, named=True) if self.warnings else {}
+        rules |= {name: count for name, count in hits.items() if count}
         return dict(Counter(rules) + Counter(warning.rule for file in self.files for warning in file.warnings))
+
+    def _scan(self, name: str, held: pl.DataFrame) -> pl.LazyFrame:
+        path = self.spool.path(name) if self.spool is not None else None
+        return held.lazy() if path is None else pl.scan_parquet(path)
 
     def without(self, names: set[str]) -> Batch:
         """The batch without some of its files."""
@@ -128,28 +158,63 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class _Opened:
+class _Piece:
+    """What is read together of one file: all of it, or a stretch of a large one."""
+
     source: Source
     framed: Framed
-    layout: Layout
+    plan: Plan
     warnings: tuple[FileWarning, ...] = ()
 
 
 @dataclass(frozen=True)
 class _Part:
-    """A group of files with one header, judged."""
+    """Pieces with one header, judged.
 
-    frame: pl.DataFrame
-    counts: dict[str, _Counts]
-    rejects: list[dict[str, object]]
+    Attributes:
+        rows: what is loaded, with `_f`, the place of its piece.
+        rejects: in the order of the records, with `_f`.
+    """
+
+    rows: pl.DataFrame
+    rejects: pl.DataFrame
 
 
-@dataclass(frozen=True)
-class _Counts:
+@dataclass
+class _Tally:
+    """What is counted of one file while it is read.
+
+    Attributes:
+        numbered: records and broken stretches so far, whichever feed they belong to.
+        entries: lines below the header so far, as the reader cut them out.
+        digest: per kind (rows, rejects) their number and the sum of their hashes, which does not depend on how they were read.
+    """
+
+    entries: int = 0
+    numbered: int = 0
     blank: int = 0
     total_lines: int = 0
+    loaded: int = 0
     rejected: int = 0
-    left_out: Mapping[str, int] = field(default_factory=dict)
+    left_out: Counter[str] = field(default_factory=Counter)
+    first: date | None = None
+    last: date | None = None
+    senders: set[str] = field(default_factory=set)
+    plan: Plan | None = None
+    warnings: tuple[FileWarning, ...] = ()
+    digest: dict[int, tuple[int, int]] = field(default_factory=dict)
+
+    def add(self, kind: int, count: int, hashes: int) -> None:
+        """Add rows to the digest."""
+        known, total = self.digest.get(kind, (0, 0))
+        self.digest[kind] = (known + count, (total + hashes) % 2**64)
+
+    @property
+    def content(self) -> str:
+        """Digest of what was read from the file, whatever its name."""
+        if not self.digest:
+            return "nil"
+        return hashlib.sha256(repr(sorted(self.digest.items())).encode()).hexdigest()
 
 
 def read_batch(
@@ -159,6 +224,7 @@ def read_batch(
     geographies: Mapping[str, Geography] | None = None,
     route: Route = SOLE,
     limits: Limits = DEFAULT,
+    spool: Spool | None = None,
 ) -> Batch:
     """Read files of one profile and feed.
 
@@ -166,25 +232,196 @@ def read_batch(
 
     Args:
         route: which records are this feed's, where the files serve several.
+        spool: receives rows and rejects; for a single file that is too large to be held.
     """
-    opened: list[_Opened] = []
+    tallies = {source.name: _Tally() for source in sources}
     refused: dict[str, FileUnreadable] = {}
-    layouts: dict[tuple[str, ...], Layout] = {}
+    counted: set[str] = set()
+    rows: list[pl.DataFrame] = []
+    rejects: list[pl.DataFrame] = []
+    pieces = _pieces(sources, reading, contract, route, limits, tallies, refused, counted)
+    for together in _bounded(pieces):
+        part = _read_together(together, reading, contract, geographies or {}, route, tallies)
+        if spool is not None:
+            spool.write("rows", part.rows)
+            spool.write("rejects", part.rejects)
+        else:
+            rows.append(part.rows)
+            rejects.append(part.rejects)
+    refused |= _without_records(sources, tallies, refused, reading)
+    if refused and spool is not None:
+        spool.discard("rows")
+        spool.discard("rejects")
+    if spool is not None:
+        spool.close()
+    held_rows, held_rejects = _assembled(sources, rows, rejects, refused, contract)
+    for name, refusal in refused.items():
+        if name in counted:
+            refusal.add(tallies[name].numbered, tallies[name].blank, tallies[name].total_lines)
+        tallies[name] = _Tally()
+    _digest_rejects(held_rejects.filter(pl.col("_file").is_in(list(refused))), tallies)
+    files = tuple(
+        _result(source, tallies[source.name], refused.get(source.name), reading, contract) for source in sources
+    )
+    return Batch(rows=held_rows, rejects=held_rejects, files=files, warnings=contract.warnings, spool=spool)
+
+
+def _assembled(
+    sources: Sequence[Source],
+    rows: Sequence[pl.DataFrame],
+    rejects: Sequence[pl.DataFrame],
+    refused: Mapping[str, FileUnreadable],
+    contract: Contract,
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Rows and rejects in the order of the files, without those of files that were refused after all, with the refusals themselves."""
+    schema = {name: dtype for name, dtype in contract.schema.items() if name != "_pos"}
+    of_refused = pl.col("_file").is_in(list(refused))
+    all_rows = pl.concat(rows) if rows else pl.DataFrame(schema=schema)
+    found = pl.concat([*rejects, pl.DataFrame(schema=REJECTS)])
+    if refused:
+        order = {source.name: index for index, source in enumerate(sources)}
+        refusals = [_file_reject(source, refused[source.name]) for source in sources if source.name in refused]
+        all_rows = all_rows.filter(~of_refused)
+        found = (
+            pl.concat([found.filter(~of_refused), pl.DataFrame(refusals, schema=REJECTS)])
+            .with_columns(pl.col("_file").replace_strict(order, return_dtype=pl.Int64).alias("_order"))
+            .sort("_order", maintain_order=True)
+            .drop("_order")
+        )
+    return all_rows, found
+
+
+def _pieces(
+    sources: Sequence[Source],
+    reading: Reading,
+    contract: Contract,
+    route: Route,
+    limits: Limits,
+    tallies: Mapping[str, _Tally],
+    refused: dict[str, FileUnreadable],
+    counted: set[str],
+) -> Iterator[_Piece]:
+    """The files' pieces in order.
+
+    A file that cannot be read is put among the refused ones, even where pieces of it have been given before; among the counted ones too
+    where its records can be counted all the same.
+    """
+    plans: dict[tuple[str, ...], Plan] = {}
     seen: dict[str, tuple[frozenset[str], ...]] = {}
     for source in sources:
-        earlier = () if source.earlier is None else seen.get(source.sender, source.earlier)
-        outcome = _open(source, earlier, reading, contract, layouts, route, limits)
-        if isinstance(outcome, FileUnreadable):
-            refused[source.name] = outcome
-        else:
-            opened.append(outcome)
-            seen[source.sender] = later(earlier, outcome.layout.cells)
-    groups: dict[tuple[str, ...], list[_Opened]] = {}
-    for item in opened:
-        groups.setdefault(item.framed.header, []).append(item)
-    parts = [_judge(group, reading, contract, geographies or {}, route) for group in groups.values()]
-    refused |= _without_records(opened, parts, reading)
-    return _gather(sources, parts, refused, {item.source.name: item for item in opened}, reading, contract)
+        tally = tallies[source.name]
+        known = () if source.earlier is None else seen.get(source.sender, source.earlier)
+        try:
+            for framed in _framed(source, reading, route, limits):
+                refusal = refused.get(source.name)
+                if refusal is None:
+                    try:
+                        _refuse_nameless(framed)
+                        if tally.plan is None:
+                            if framed.header not in plans:
+                                layout = lay_out(framed.header, reading, contract, route)
+                                plans[framed.header] = plan(layout, reading, contract)
+                            tally.plan = plans[framed.header]
+                            layout = tally.plan.layout
+                            tally.warnings = (*layout.warnings, *vanished(layout, reading, contract, known))
+                    except FileUnreadable as error:
+                        refusal = refused[source.name] = error
+                        counted.add(source.name)
+                tally.entries += framed.entries
+                if refusal is not None:
+                    _count(refusal, framed, reading)
+                elif framed.entries and tally.plan is not None:
+                    yield _Piece(source, framed, tally.plan)
+        except FileUnreadable as refusal:
+            refused[source.name] = refusal
+            counted.discard(source.name)
+        if tally.plan is not None and source.name not in refused:
+            seen[source.sender] = later(known, tally.plan.layout.cells)
+
+
+def _framed(source: Source, reading: Reading, route: Route, limits: Limits) -> Iterator[Framed]:
+    if source.blocks is not None:
+        yield from read_pieces(source.blocks(), reading, limits)
+    else:
+        yield read(source.data(), source.name, reading, limits, route.fields | reading.named_fields)
+
+
+def _bounded(pieces: Iterable[_Piece]) -> Iterator[list[_Piece]]:
+    """Pieces that are judged together: as many as make up a certain size."""
+    together: list[_Piece] = []
+    size = 0
+    for piece in pieces:
+        together.append(piece)
+        size += len(piece.framed.body or b"") or piece.framed.entries * _ENTRY_BYTES
+        if size >= _TOGETHER_BYTES:
+            yield together
+            together, size = [], 0
+    if together:
+        yield together
+
+
+def _read_together(
+    pieces: Sequence[_Piece],
+    reading: Reading,
+    contract: Contract,
+    geographies: Mapping[str, Geography],
+    route: Route,
+    tallies: Mapping[str, _Tally],
+) -> _Part:
+    groups: dict[tuple[str, ...], list[int]] = {}
+    for place, piece in enumerate(pieces):
+        groups.setdefault(piece.framed.header, []).append(place)
+    parts = [_judge(pieces, places, reading, contract, geographies, route, tallies) for places in groups.values()]
+    rows, rejects = pl.concat([part.rows for part in parts]), pl.concat([part.rejects for part in parts])
+    if len(parts) > 1:
+        rows, rejects = rows.sort("_f", "_record"), rejects.sort("_f", maintain_order=True)
+    name = _of_piece([piece.source.name for piece in pieces], range(len(pieces)))
+    columns = [*contract.names, *(column for column in ENVELOPE if column != "_pos")]
+    rejects = rejects.drop("_f")
+    _digest_rejects(rejects, tallies)
+    return _Part(rows.with_columns(name.alias("_file")).select(columns), rejects)
+
+
+def _count_rows(
+    rows: pl.DataFrame,
+    empty: Collection[str],
+    pieces: Sequence[_Piece],
+    contract: Contract,
+    tallies: Mapping[str, _Tally],
+) -> None:
+    """Count what is loaded.
+
+    Args:
+        empty: columns that the files do not have, and which are left out of the digest.
+    """
+    if not rows.height:
+        return
+    day = pl.col("business_date") if contract.is_dated else pl.lit(None, pl.Date)
+    hashes = rows.drop("_f", *empty).hash_rows(seed=1)
+    counted = rows.select("_f", "_sender", day.alias("day"), hashes.alias("hash"))
+    found = counted.group_by("_f").agg(
+        pl.len(),
+        pl.col("day").min().alias("first"),
+        pl.col("day").max().alias("last"),
+        pl.col("_sender").unique(),
+        pl.col("hash").sum(),
+    )
+    for place, count, first, last, senders, hashes in found.iter_rows():
+        tally = tallies[pieces[place].source.name]
+        tally.loaded += count
+        tally.first = min((day for day in (tally.first, first) if day is not None), default=None)
+        tally.last = max((day for day in (tally.last, last) if day is not None), default=None)
+        tally.senders.update(sender for sender in senders if sender is not None)
+        tally.add(0, count, hashes)
+
+
+def _digest_rejects(rejects: pl.DataFrame, tallies: Mapping[str, _Tally]) -> None:
+    if not rejects.height:
+        return
+    hashes = rejects.drop("message", "_file").hash_rows(seed=1)
+    found = rejects.select("_file", hashes.alias("hash")).group_by("_file").agg(pl.len(), pl.col("hash").sum())
+    for name, count, total in found.iter_rows():
+        tallies[name].add(1, count, total)
 
 
 def covered_dates(source: Source, period: Period) -> tuple[date | None, date | None]:
@@ -206,39 +443,14 @@ def covered_dates(source: Source, period: Period) -> tuple[date | None, date | N
     return None, None
 
 
-def _open(
-    source: Source,
-    earlier: Sequence[frozenset[str]],
-    reading: Reading,
-    contract: Contract,
-    layouts: dict[tuple[str, ...], Layout],
-    route: Route,
-    limits: Limits,
-) -> _Opened | FileUnreadable:
-    try:
-        framed = read(source.data(), source.name, reading, limits, route.fields | reading.named_fields)
-    except FileUnreadable as refusal:
-        return refusal
-    try:
-        _refuse_nameless(framed)
-        layout = layouts.get(framed.header)
-        if layout is None:
-            layout = layouts[framed.header] = lay_out(framed.header, reading, contract, route)
-        warnings = (*layout.warnings, *vanished(layout, reading, contract, earlier))
-    except FileUnreadable as refusal:
-        return _counted(refusal, framed, reading)
-    return _Opened(source, framed, layout, warnings)
-
-
 def _refuse_nameless(framed: Framed) -> None:
     """A column without a name may stand there empty, as a delimiter at the end of each line makes it; values need a name."""
     nameless = [index for index, name in enumerate(framed.header) if not name.strip()]
     if not nameless:
         return
-    raw = _raw_frame([framed]).filter(~pl.col("_broken"))
+    raw = _raw_frame([(0, framed)]).filter(~pl.col("_broken"))
     for index in nameless:
-        values = raw[f"c{index}"].str.strip_chars().drop_nulls()
-        if (values != "").any():
+        if raw[f"c{index}"].null_count() < raw.height:
             raise FileUnreadable(
                 "unknown_column",
                 f"column {index + 1} has no name in the header and values below it; have it named, or removed",
@@ -247,57 +459,64 @@ def _refuse_nameless(framed: Framed) -> None:
             )
 
 
-def _without_records(opened: Sequence[_Opened], parts: Sequence[_Part], reading: Reading) -> dict[str, FileUnreadable]:
+def _without_records(
+    sources: Sequence[Source], tallies: Mapping[str, _Tally], refused: Mapping[str, FileUnreadable], reading: Reading
+) -> dict[str, FileUnreadable]:
     """Files without a record that name no day for which there was nothing."""
-    refused = {}
-    counts = {name: values for part in parts for name, values in part.counts.items()}
-    for item in opened:
-        counted = counts.get(item.source.name, _Counts())
-        has_records = item.framed.entries > counted.blank + counted.total_lines
-        if not has_records and covered_dates(item.source, reading.period) == (None, None):
-            refused[item.source.name] = FileUnreadable(
-                "empty_file",
-                "has a header and no records, and names no day for which there was nothing; ask the sender for it again",
-                blank=counted.blank,
-                total_lines=counted.total_lines,
-            )
-    return refused
+    empty = {}
+    for source in sources:
+        tally = tallies[source.name]
+        has_records = tally.entries > tally.blank + tally.total_lines
+        if source.name in refused or has_records or covered_dates(source, reading.period) != (None, None):
+            continue
+        empty[source.name] = FileUnreadable(
+            "empty_file",
+            "has a header and no records, and names no day for which there was nothing; ask the sender for it again",
+            blank=tally.blank,
+            total_lines=tally.total_lines,
+        )
+    return empty
 
 
-def _counted(refusal: FileUnreadable, framed: Framed, reading: Reading) -> FileUnreadable:
+def _count(refusal: FileUnreadable, framed: Framed, reading: Reading) -> None:
     """Count the records that go with a rejected file, so that they are accounted for."""
-    raw = _raw_frame([framed])
-    total_at = 0 if reading.totals and framed.header else None
-    marked = raw.select(_skips(framed.header, total_at, reading))
-    refusal.blank = int(marked["_blank"].sum())
-    refusal.total_lines = int(marked["_total"].sum())
-    refusal.records = framed.entries - refusal.blank - refusal.total_lines
-    return refusal
+    if not framed.header:
+        refusal.add(framed.entries, 0, 0)
+        return
+    raw = _raw_frame([(0, framed)])
+    marked = raw.select(_skips(raw, framed.header, 0 if reading.totals else None, reading))
+    blank, total_lines = int(marked["_blank"].sum()), int(marked["_total"].sum())
+    refusal.add(framed.entries - blank - total_lines, blank, total_lines)
 
 
-def _raw_frame(framed: Sequence[Framed]) -> pl.DataFrame:
-    """Cells of files with one header, with the file's index, the entry's index and line, and whether it is broken."""
-    names = column_names(len(framed[0].header))
-    trivial = [(index, item) for index, item in enumerate(framed) if item.body is not None]
+def _raw_frame(framed: Sequence[tuple[int, Framed]]) -> pl.DataFrame:
+    """Cells of pieces with one header, with the piece's place, the entry's index, and whether it is broken.
+
+    Cells are without blanks around them, and null where nothing is left.
+    """
+    names = column_names(len(framed[0][1].header))
+    trivial = [(place, item) for place, item in framed if item.body is not None]
     frames: list[pl.DataFrame] = []
     if any(item.entries for _, item in trivial):
-        cells = pl.read_csv(
-            io.BytesIO(b"".join(item.body or b"" for _, item in trivial)),
-            has_header=False,
-            new_columns=names,
-            separator=trivial[0][1].delimiter,
-            quote_char=None,
-            infer_schema=False,
-            eol_char="\n",
-        )
+        body = trivial[0][1].body or b"" if len(trivial) == 1 else b"".join(item.body or b"" for _, item in trivial)
+        cells = delimited.parse(body, len(names), trivial[0][1].delimiter)
+        if any(item.padded for _, item in trivial):
+            cells = _stripped(cells)
         frames.append(_positioned(cells, trivial))
-    careful = [(index, item) for index, item in enumerate(framed) if item.cells is not None]
+    careful = [(place, item) for place, item in framed if item.cells is not None]
     if careful:
         cells = pl.concat([item.cells for _, item in careful if item.cells is not None])
+        if any(item.padded for _, item in careful):
+            cells = _stripped(cells)
         frames.append(_positioned(cells, careful))
     if not frames:
         return _positioned(pl.DataFrame(schema=dict.fromkeys(names, pl.String)), [])
     return frames[0] if len(frames) == 1 else pl.concat(frames).sort("_f", "_entry")
+
+
+def _stripped(cells: pl.DataFrame) -> pl.DataFrame:
+    stripped = pl.all().str.strip_chars()
+    return cells.select(pl.when(stripped != "").then(stripped))
 
 
 def _positioned(cells: pl.DataFrame, items: Sequence[tuple[int, Framed]]) -> pl.DataFrame:
@@ -306,42 +525,38 @@ def _positioned(cells: pl.DataFrame, items: Sequence[tuple[int, Framed]]) -> pl.
     if total != cells.height:
         raise AssertionError(f"framed {total} entries, parsed {cells.height}")
     entries = np.concatenate([np.arange(count) for count in counts]) if counts else np.array([], dtype=np.int64)
-    broken = np.zeros(total, dtype=bool)
-    totals = np.zeros(total, dtype=bool)
-    left_out: list[str | None] = [None] * total if any(item.left_out for _, item in items) else []
-    start = 0
-    for (_, item), count in zip(items, counts, strict=True):
-        for entry in item.broken:
-            broken[start + entry] = True
-        for entry in item.totals:
-            totals[start + entry] = True
-        for entry, reason in item.left_out.items():
-            left_out[start + entry] = reason
-        start += count
+    broken = pl.lit(False)
+    totals = pl.lit(False)
+    left_out = pl.lit(None, pl.String)
+    if any(item.broken for _, item in items):
+        broken = pl.lit(pl.Series([index in item.broken for _, item in items for index in range(item.entries)]))
+    if any(item.totals for _, item in items):
+        totals = pl.lit(pl.Series([index in item.totals for _, item in items for index in range(item.entries)]))
+    if any(item.left_out for _, item in items):
+        reasons = [item.left_out.get(index) for _, item in items for index in range(item.entries)]
+        left_out = pl.lit(pl.Series(reasons, dtype=pl.String))
     return cells.with_columns(
-        pl.Series("_f", np.repeat([index for index, _ in items], counts) if counts else [], dtype=pl.UInt32),
+        pl.Series("_f", np.repeat([place for place, _ in items], counts) if counts else [], dtype=pl.UInt32),
         pl.Series("_entry", entries, dtype=pl.Int64),
-        pl.Series("_broken", broken, dtype=pl.Boolean),
-        pl.Series("_declared_total", totals, dtype=pl.Boolean),
-        pl.Series("_left_out", left_out, dtype=pl.String) if left_out else pl.lit(None, pl.String).alias("_left_out"),
+        broken.alias("_broken"),
+        totals.alias("_declared_total"),
+        left_out.alias("_left_out"),
     )
 
 
-def _skips(header: Sequence[str], total_at: int | None, reading: Reading) -> list[pl.Expr]:
+def _skips(raw: pl.DataFrame, header: Sequence[str], total_at: int | None, reading: Reading) -> list[pl.Expr]:
     cells = [pl.col(name) for name in column_names(len(header))]
-    filled = pl.any_horizontal(cell.str.contains(r"\S") for cell in cells) if cells else pl.lit(False)
     total = pl.col("_declared_total")
     if total_at is not None and reading.totals is not None:
-        total |= cells[total_at].str.strip_chars().str.contains(f"^(?s:{reading.totals.marks})$").fill_null(False)
+        total |= cells[total_at].str.contains(f"^(?s:{reading.totals.marks})$").fill_null(False)
     if reading.repeated_header:
-        same = [
-            cell.str.strip_chars().str.to_lowercase() == name.lower()
-            for cell, name in zip(cells, header, strict=True)
-            if name
-        ]
+        same = [cell.str.to_lowercase() == name.lower() for cell, name in zip(cells, header, strict=True) if name]
         total |= pl.all_horizontal(same).fill_null(False)
     total &= ~pl.col("_broken")
-    return [(~(filled.fill_null(False) | pl.col("_broken") | total)).alias("_blank"), total.alias("_total")]
+    blank = pl.lit(False)
+    if all(raw[name].null_count() for name in column_names(len(header))):
+        blank = pl.all_horizontal(pl.lit(True), *(cell.is_null() for cell in cells)) & ~(pl.col("_broken") | total)
+    return [blank.alias("_blank"), total.alias("_total")]
 
 
 def _filled_down(raw: pl.DataFrame, layout: Layout, names: Sequence[str]) -> pl.DataFrame:
@@ -352,7 +567,7 @@ def _filled_down(raw: pl.DataFrame, layout: Layout, names: Sequence[str]) -> pl.
     counts = ~(pl.col("_blank") | pl.col("_total") | pl.col("_broken"))
     cells = [pl.col(f"c{layout.index(name)}") for name in names]
     block = pl.col("_broken").cast(pl.UInt32).cum_sum().over("_f").alias("_block")
-    own = [pl.when(counts & (cell.str.strip_chars() != "")).then(cell) for cell in cells]
+    own = [pl.when(counts).then(cell) for cell in cells]
     filled = [value.forward_fill().over("_f", "_block") for value in own]
     return (
         raw.with_columns(block)
@@ -362,23 +577,23 @@ def _filled_down(raw: pl.DataFrame, layout: Layout, names: Sequence[str]) -> pl.
 
 
 def _judge(
-    group: Sequence[_Opened],
+    pieces: Sequence[_Piece],
+    places: Sequence[int],
     reading: Reading,
     contract: Contract,
     geographies: Mapping[str, Geography],
     route: Route,
+    tallies: Mapping[str, _Tally],
 ) -> _Part:
-    layout = group[0].layout
-    senders = pl.Series("_sender", [item.source.sender for item in group], dtype=pl.String)
-    names = pl.Series("_file", [item.source.name for item in group], dtype=pl.String)
-    raw = _raw_frame([item.framed for item in group])
-    raw = raw.with_columns(_skips(layout.header, layout.total_at, reading))
+    layout = pieces[places[0]].plan.layout
+    raw = _raw_frame([(place, pieces[place].framed) for place in places])
+    raw = raw.with_columns(_skips(raw, layout.header, layout.total_at, reading))
     if reading.fill_down:
         raw = _filled_down(raw, layout, reading.fill_down)
     raw = raw.with_columns(
-        pl.lit(senders).gather(pl.col("_f")).alias("_sender"),
-        pl.lit(_days(group, reading)).gather(pl.col("_f")).alias("_day"),
-        (~(pl.col("_blank") | pl.col("_total"))).cast(pl.Int64).cum_sum().over("_f").alias("_record"),
+        _of_piece([piece.source.sender for piece in pieces], places).alias("_sender"),
+        _of_piece([_last_day(piece.source, reading) for piece in pieces], places).alias("_day"),
+        _numbers(raw, [(pieces[place], tallies[pieces[place].source.name]) for place in places]),
     )
     raw = _routed(raw, layout, route)
     is_record = raw.select(
@@ -390,48 +605,66 @@ def _judge(
             | pl.col("_left_out").is_not_null()
         )
     ).to_series()
-    normalised = normalise(raw, layout, reading, contract, geographies)
+    normalised = normalise(raw, pieces[places[0]].plan, geographies)
+    broken = judge(normalised.frame, contract)
     findings = [
-        *_broken_findings(raw, group),
+        *_broken_findings(raw, pieces),
         *_unrouted_findings(raw, layout, route),
-        *find(raw, is_record, normalised, layout, reading, contract),
+        *find(raw, is_record, normalised, broken, layout, reading, contract),
     ]
-    if any(spreadsheet.may_be(item.framed) for item in group):
+    if any(spreadsheet.may_be(pieces[place].framed) for place in places):
         findings += spreadsheet.find(raw, is_record, normalised, layout, reading, contract)
     rejected = np.zeros(raw.height, dtype=bool)
     rejected[[finding.row for finding in findings]] = True
-    frame = normalised.frame.with_columns(
-        flag_mask(normalised.frame, contract),
-        raw["_f"],
-        raw["_record"],
-        pl.Series("_rejected", rejected),
-        is_record.alias("_is_record"),
-    )
-    left_out: dict[int, dict[str, int]] = {}
-    for index, reason, count in (
-        raw.drop_nulls("_left_out").group_by("_f", "_left_out").len().sort("_f", "_left_out").iter_rows()
+    _count_others(raw, rejected, pieces, tallies)
+    frame = normalised.frame.with_columns(flag_mask(broken).alias("_flags"), raw["_f"], raw["_record"])
+    loaded = is_record & ~pl.Series(rejected)
+    rows = keyed(frame if loaded.all() else frame.filter(loaded), reading.key or contract.key)
+    _count_rows(rows, normalised.empty, pieces, contract, tallies)
+    return _Part(rows, _reject_rows(findings, raw, normalised.frame["_sender"], pieces))
+
+
+def _numbers(raw: pl.DataFrame, items: Sequence[tuple[_Piece, _Tally]]) -> pl.Series:
+    """The number of each record within its file, counted on from the file's pieces before."""
+    running = (~(raw["_blank"] | raw["_total"])).cast(pl.Int64).cum_sum().to_numpy().copy()
+    start, before = 0, 0
+    for piece, tally in items:
+        stop = start + piece.framed.entries
+        after = int(running[stop - 1])
+        running[start:stop] += tally.numbered - before
+        tally.numbered += after - before
+        start, before = stop, after
+    return pl.Series("_record", running, dtype=pl.Int64)
+
+
+def _count_others(
+    raw: pl.DataFrame, rejected: npt.NDArray[np.bool_], pieces: Sequence[_Piece], tallies: Mapping[str, _Tally]
+) -> None:
+    """Count the entries that are not loaded."""
+    marks = raw.select("_f", "_blank", "_total", "_left_out", pl.Series("rejected", rejected))
+    others = marks.filter(pl.col("_blank") | pl.col("_total") | pl.col("_left_out").is_not_null() | pl.col("rejected"))
+    for place, is_blank, is_total, reason, is_rejected, count in (
+        others.group_by(others.columns, maintain_order=True).len().iter_rows()
     ):
-        left_out.setdefault(index, {})[reason] = count
-    counts = {
-        names[index]: _Counts(blank, total, bad, left_out.get(index, {}))
-        for index, blank, total, bad in frame.select("_f", "_rejected")
-        .with_columns(raw["_blank"], raw["_total"])
-        .group_by("_f")
-        .agg(pl.col("_blank").sum(), pl.col("_total").sum(), pl.col("_rejected").sum())
-        .iter_rows()
-    }
-    rejects = _reject_rows(findings, raw, normalised.frame["_sender"], group)
-    loaded = frame.filter(pl.col("_is_record") & ~pl.col("_rejected")).with_columns(
-        pl.lit(names).gather(pl.col("_f")).alias("_file"),
-        natural_key(reading.key or contract.key).alias("_key"),
-    )
-    return _Part(loaded.select([*contract.names, *(name for name in ENVELOPE if name != "_pos")]), counts, rejects)
+        tally = tallies[pieces[place].source.name]
+        tally.blank += count if is_blank else 0
+        tally.total_lines += count if is_total else 0
+        tally.rejected += count if is_rejected else 0
+        if reason is not None:
+            tally.left_out[reason] += count
 
 
-def _days(group: Sequence[_Opened], reading: Reading) -> pl.Series:
-    """The last day that each file covers, written as the profile's dates are."""
-    covered = [covered_dates(item.source, reading.period)[1] for item in group]
-    return pl.Series("_day", [day and day.strftime(reading.dates[0]) for day in covered], dtype=pl.String)
+def _of_piece(values: Sequence[str | None], places: Sequence[int]) -> pl.Expr:
+    """For each row the value of its piece."""
+    if len(places) == 1:
+        return pl.lit(values[places[0]], dtype=pl.String)
+    return pl.lit(pl.Series(values, dtype=pl.String)).gather(pl.col("_f"))
+
+
+def _last_day(source: Source, reading: Reading) -> str | None:
+    """The last day that a file covers, written as the profile's dates are."""
+    day = covered_dates(source, reading.period)[1]
+    return day.strftime(reading.dates[0]) if day else None
 
 
 def _routed(raw: pl.DataFrame, layout: Layout, route: Route) -> pl.DataFrame:
@@ -487,55 +720,58 @@ def _unrouted_findings(raw: pl.DataFrame, layout: Layout, route: Route) -> list[
     ]
 
 
-def _broken_findings(raw: pl.DataFrame, group: Sequence[_Opened]) -> list[Finding]:
-    if not any(item.framed.broken for item in group):
+def _broken_findings(raw: pl.DataFrame, pieces: Sequence[_Piece]) -> list[Finding]:
+    if not raw["_broken"].any():
         return []
     hits = raw.with_row_index("row").filter("_broken").select("row", "_f", "_entry")
     findings = []
     for row, index, entry in hits.iter_rows():
-        broken = group[index].framed.broken[entry]
+        broken = pieces[index].framed.broken[entry]
         findings.append(Finding(row, broken.rule, None, None, broken.problem))
     return findings
 
 
 def _reject_rows(
-    findings: Sequence[Finding], raw: pl.DataFrame, senders: pl.Series, group: Sequence[_Opened]
-) -> list[dict[str, object]]:
+    findings: Sequence[Finding], raw: pl.DataFrame, senders: pl.Series, pieces: Sequence[_Piece]
+) -> pl.DataFrame:
+    schema = {**REJECTS, "_f": raw.schema["_f"]}
     if not findings:
-        return []
+        return pl.DataFrame(schema=schema)
     rows = sorted({finding.row for finding in findings})
     places = raw.select("_f", "_entry", "_record")[rows].rows()
-    by_file: dict[int, list[int]] = {}
+    by_piece: dict[int, list[int]] = {}
     for index, entry, _ in places:
-        by_file.setdefault(index, []).append(entry)
+        by_piece.setdefault(index, []).append(entry)
     texts = {
         (index, entry): text
-        for index, entries in by_file.items()
-        for entry, text in zip(entries, group[index].framed.raws(entries), strict=True)
+        for index, entries in by_piece.items()
+        for entry, text in zip(entries, pieces[index].framed.raws(entries), strict=True)
     }
     place_of = dict(zip(rows, places, strict=True))
+    sender_of = dict(zip(rows, senders.gather(rows), strict=True))
     found = []
     for finding in sorted(findings, key=lambda item: item.row):
         index, entry, record = place_of[finding.row]
-        item = group[index]
-        line = item.framed.line(entry)
-        where = f"{item.source.name}, record {record} (line {line})"
+        piece = pieces[index]
+        line = piece.framed.line(entry)
+        where = f"{piece.source.name}, record {record} (line {line})"
         if finding.column is not None:
-            where += f", column {item.layout.title(finding.column)}"
+            where += f", column {piece.plan.layout.title(finding.column)}"
         found.append(
-            {
-                "_sender": senders[finding.row],
-                "_file": item.source.name,
-                "_record": record,
-                "_line": line,
-                "rule": finding.rule,
-                "column": finding.column,
-                "value": finding.value,
-                "raw": texts[index, entry],
-                "message": printable(f"{where}: {finding.problem}; {_next_step(finding.rule)}"),
-            }
+            (
+                sender_of[finding.row],
+                piece.source.name,
+                record,
+                line,
+                finding.rule,
+                finding.column,
+                finding.value,
+                texts[index, entry],
+                printable(f"{where}: {finding.problem}; {_next_step(finding.rule)}"),
+                index,
+            )
         )
-    return found
+    return pl.DataFrame(found, schema=schema, orient="row")
 
 
 def _next_step(rule: str) -> str:
@@ -565,123 +801,44 @@ def _next_step(rule: str) -> str:
     }.get(rule, "have the sender mend the record and send it again")
 
 
-def _gather(
-    sources: Sequence[Source],
-    parts: Sequence[_Part],
-    refused: Mapping[str, FileUnreadable],
-    opened: Mapping[str, _Opened],
-    reading: Reading,
-    contract: Contract,
-) -> Batch:
-    order = {source.name: index for index, source in enumerate(sources)}
-    schema = {name: dtype for name, dtype in contract.schema.items() if name != "_pos"}
-    rows = pl.concat([part.frame for part in parts]) if parts else pl.DataFrame(schema=schema)
-    if len(parts) > 1:
-        rows = (
-            rows.with_columns(pl.col("_file").replace_strict(order, return_dtype=pl.Int64).alias("_order"))
-            .sort("_order", "_record")
-            .drop("_order")
-        )
-    found = [reject for part in parts for reject in part.rejects]
-    found += [_file_reject(source, refused[source.name]) for source in sources if source.name in refused]
-    found.sort(key=lambda reject: order[str(reject["_file"])])
-    rejects = pl.DataFrame(found, schema=REJECTS)
-    counts = {name: values for part in parts for name, values in part.counts.items()}
-    per_file = _per_file(rows, contract)
-    contents = _contents(rows, rejects)
-    files = tuple(
-        _refused(source, refused[source.name], reading, contract, contents)
-        if source.name in refused
-        else _result(
-            opened[source.name],
-            counts.get(source.name, _Counts()),
-            per_file.get(source.name),
-            reading,
-            contract,
-            contents,
-        )
-        for source in sources
-    )
-    return Batch(rows=rows, rejects=rejects, files=files, warnings=contract.warnings)
-
-
-def _per_file(rows: pl.DataFrame, contract: Contract) -> dict[str, tuple[int, date | None, date | None, list[str]]]:
-    dates = (
-        [pl.col("business_date").min().alias("first"), pl.col("business_date").max().alias("last")]
-        if contract.is_dated
-        else [pl.lit(None, pl.Date).alias("first"), pl.lit(None, pl.Date).alias("last")]
-    )
-    grouped = rows.group_by("_file").agg(pl.len(), *dates, pl.col("_sender").unique().sort())
-    return {name: (count, first, last, senders) for name, count, first, last, senders in grouped.iter_rows()}
-
-
-def _contents(rows: pl.DataFrame, rejects: pl.DataFrame) -> dict[str, str]:
-    """A digest per file of what was read from it, whatever its name."""
-    sums: dict[str, list[int]] = {}
-    for kind, frame in enumerate((rows, rejects.drop("message"))):
-        if not frame.height:
-            continue
-        hashed = frame.select(
-            "_file",
-            frame.drop("_file").hash_rows(seed=1).alias("a"),
-            frame.drop("_file").hash_rows(seed=2).alias("b"),
-        )
-        for name, count, a, b in (
-            hashed.group_by("_file").agg(pl.len(), pl.col("a").sum(), pl.col("b").sum()).iter_rows()
-        ):
-            sums.setdefault(name, []).extend((kind, count, a, b))
-    return {name: hashlib.sha256(repr(values).encode()).hexdigest() for name, values in sums.items()}
-
-
 def _result(
-    opened: _Opened,
-    counts: _Counts,
-    loaded: tuple[int, date | None, date | None, list[str]] | None,
-    reading: Reading,
-    contract: Contract,
-    contents: Mapping[str, str],
+    source: Source, tally: _Tally, refusal: FileUnreadable | None, reading: Reading, contract: Contract
 ) -> FileResult:
-    source = opened.source
-    left_out = sum(counts.left_out.values())
-    rows, first, last, senders = loaded or (0, None, None, [source.sender])
     named_from, named_to = covered_dates(source, reading.period) if contract.is_dated else (None, None)
+    names_day = named_from is not None and named_from == named_to
+    if refusal is not None:
+        return FileResult(
+            source=source,
+            status="rejected",
+            records=refusal.records,
+            rejected=refusal.records,
+            blank=refusal.blank,
+            total_lines=refusal.total_lines,
+            date_from=named_from,
+            date_to=named_to,
+            names_day=names_day,
+            content=tally.content,
+            senders=(source.sender,),
+        )
+    left_out = sum(tally.left_out.values())
     return FileResult(
         source=source,
-        status="loaded" if rows + counts.rejected + left_out else "nil",
-        records=rows + counts.rejected + left_out,
-        loaded=rows,
-        rejected=counts.rejected,
-        blank=counts.blank,
-        total_lines=counts.total_lines,
+        status="loaded" if tally.loaded + tally.rejected + left_out else "nil",
+        records=tally.loaded + tally.rejected + left_out,
+        loaded=tally.loaded,
+        rejected=tally.rejected,
+        blank=tally.blank,
+        total_lines=tally.total_lines,
         left_out=left_out,
-        left_out_reasons=counts.left_out,
-        date_from=named_from or first,
-        date_to=named_to or last,
-        names_day=named_from is not None and named_from == named_to,
-        rows_to=last,
-        content=contents.get(source.name, "nil"),
-        senders=tuple(sender for sender in senders if sender is not None),
-        warnings=opened.warnings,
-        columns=() if source.earlier is None else tuple(opened.layout.cells),
-    )
-
-
-def _refused(
-    source: Source, refusal: FileUnreadable, reading: Reading, contract: Contract, contents: Mapping[str, str]
-) -> FileResult:
-    named_from, named_to = covered_dates(source, reading.period) if contract.is_dated else (None, None)
-    return FileResult(
-        source=source,
-        status="rejected",
-        records=refusal.records,
-        rejected=refusal.records,
-        blank=refusal.blank,
-        total_lines=refusal.total_lines,
-        date_from=named_from,
-        date_to=named_to,
-        names_day=named_from is not None and named_from == named_to,
-        content=contents[source.name],
-        senders=(source.sender,),
+        left_out_reasons=dict(sorted(tally.left_out.items())),
+        date_from=named_from or tally.first,
+        date_to=named_to or tally.last,
+        names_day=names_day,
+        rows_to=tally.last,
+        content=tally.content,
+        senders=tuple(sorted(tally.senders)) if tally.loaded else (source.sender,),
+        warnings=tally.warnings,
+        columns=() if source.earlier is None or tally.plan is None else tuple(tally.plan.layout.cells),
     )
 
 
@@ -697,13 +854,3 @@ def _file_reject(source: Source, refusal: FileUnreadable) -> dict[str, object]:
         "raw": None,
         "message": printable(f"{source.name}: {refusal.message}"),
     }
-
-
-def _problems(rejects: pl.DataFrame) -> tuple[str, ...]:
-    problems: list[str] = []
-    for (name,), group in rejects.group_by("_file", maintain_order=True):
-        messages = group["message"].to_list()
-        problems += messages[:_WRITTEN_OUT]
-        if len(messages) > _WRITTEN_OUT:
-            problems.append(f"{name}: and {len(messages) - _WRITTEN_OUT} more; all of them are in its rejects")
-    return tuple(problems)

@@ -27,6 +27,7 @@ from ingest.contracts import FRAMING_RULES, REJECTS, Contract, load_contracts
 from ingest.errors import CommitLogBroken, IngestError
 from ingest.layout import later
 from ingest.profiles import Cadence, Catalogue, Reading
+from ingest.spool import COMPRESSION_LEVEL, ROW_GROUP, Spool
 
 Identity = tuple[str, ...]
 """What makes a file the same file: sha256, profile, feed, sender; and the name of a file from which nothing was loaded, since
@@ -35,6 +36,7 @@ one header alone, or nothing at all, is the same bytes for every day."""
 Schema = dict[str, pl.DataType | type[pl.DataType]]
 
 _COMMIT_NAME = re.compile(r"\d{10}\.json")
+_BLOCK = 2**20
 _ABANDONED = timedelta(hours=24)
 _ALL_DAYS = {"date_from": "0001-01-01", "date_to": "9999-12-31"}
 
@@ -226,16 +228,23 @@ def sweep(home: Path, older_than: timedelta = _ABANDONED) -> list[str]:
     return removed
 
 
+def spool(home: Path, contract: Contract) -> Spool:
+    """A spool beside the place where its data will be."""
+    return Spool(_temporary(home / "bronze" / contract.feed), contract.schema, REJECTS)
+
+
 def _commit(
     home: Path, log: CommitLog, batch: Batch, contract: Contract, profile: str, mode: str, replay: bool
 ) -> dict[str, Any] | None:
+    staged: _Staged | None = None
     while True:
         log.refresh()
         taken = {file.source.name for file in batch.files if _is_taken(log, file, profile, contract.feed, replay)}
-        batch = batch.without(taken) if taken else batch
+        if taken:
+            batch, staged = batch.without(taken), None
         if not batch.files:
             return None
-        staged = _stage(home, contract, batch)
+        staged = staged or _stage(home, contract, batch)
         commit = log.create(
             {
                 "feed": contract.feed,
@@ -272,21 +281,24 @@ class _Staged:
 def _stage(home: Path, contract: Contract, batch: Batch) -> _Staged:
     """Write the batch beside its place and move it there; the name is the hash of what it holds."""
     feed = home / "bronze" / contract.feed
-    feed.mkdir(parents=True, exist_ok=True)
-    temporary = feed / f".tmp-{uuid.uuid4().hex}"
-    temporary.mkdir()
+    temporary = _temporary(feed)
     digest = hashlib.sha256()
     names: dict[str, str | None] = {"rows": None, "rejects": None}
-    positioned = batch.rows.with_columns(pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias("_pos")).select(
-        list(contract.schema)
-    )
-    for name, table in (("rows", positioned), ("rejects", batch.rejects)):
-        if table.height:
-            path = temporary / f"{name}.parquet"
-            table.write_parquet(path, compression="zstd", compression_level=1, row_group_size=250_000)
-            digest.update(f"{name}:".encode())
-            digest.update(_synced_bytes(path))
-            names[name] = f"{name}.parquet"
+    for name in names:
+        path = temporary / f"{name}.parquet"
+        spooled = batch.spool.path(name) if batch.spool is not None else None
+        if spooled is not None:
+            _link(spooled, path)
+        elif name == "rows" and batch.rows.height:
+            positions = pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias("_pos")
+            _write(batch.rows.with_columns(positions).select(list(contract.schema)), path)
+        elif name == "rejects" and batch.rejects.height:
+            _write(batch.rejects, path)
+        else:
+            continue
+        digest.update(f"{name}:".encode())
+        _digest_synced(path, digest)
+        names[name] = path.name
     if not any(names.values()):
         temporary.rmdir()
         return _Staged(None, None)
@@ -302,10 +314,31 @@ def _stage(home: Path, contract: Contract, batch: Batch) -> _Staged:
     return _Staged(paths["rows"], paths["rejects"])
 
 
-def _synced_bytes(path: Path) -> bytes:
+def _temporary(feed: Path) -> Path:
+    folder = feed / f".tmp-{uuid.uuid4().hex}"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def _write(table: pl.DataFrame, path: Path) -> None:
+    table.rechunk().write_parquet(
+        path, compression="zstd", compression_level=COMPRESSION_LEVEL, row_group_size=ROW_GROUP
+    )
+
+
+def _link(path: Path, other: Path) -> None:
+    """Give a file a second name, or copy it where the file system has no such thing."""
+    try:
+        os.link(path, other)
+    except OSError:
+        shutil.copyfile(path, other)
+
+
+def _digest_synced(path: Path, digest: hashlib._Hash) -> None:
     with path.open("rb") as file:
         os.fsync(file.fileno())
-        return file.read()
+        while block := file.read(_BLOCK):
+            digest.update(block)
 
 
 def _without_overlaps(batch: Batch, mode: str) -> Iterator[Batch]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal
@@ -12,7 +13,7 @@ import polars as pl
 from ingest.contracts import Column
 
 NUMERIC = ("integer", "decimal", "double")
-_EARLIEST, _LATEST = pl.date(1900, 1, 1), pl.date(2200, 12, 31)
+_EARLIEST, _LATEST = date(1900, 1, 1), date(2200, 12, 31)
 _SPARE_DECIMALS = 10
 Grouping = Literal["western", "indian", "any"]
 Negative = Literal["leading", "trailing", "brackets", "cr", "dr", "overpunch"]
@@ -38,6 +39,9 @@ class Numbers:
     currency: tuple[str, ...] = ()
 
 
+_PLAIN = Numbers()
+
+
 @dataclass(frozen=True)
 class Formats:
     """How a sender writes dates and truth. The defaults are our own way.
@@ -51,6 +55,60 @@ class Formats:
     true_values: tuple[str, ...] = ("true", "1", "Y", "yes")
     false_values: tuple[str, ...] = ("false", "0", "N", "no")
     zone: str = "UTC"
+
+
+def cast(column: Column, text: pl.Series, formats: Formats, numbers: Numbers, implied_decimals: int = 0) -> pl.Series:
+    """Text as it was sent, as the column's type; null where it cannot be read.
+
+    The same as `typed` over `plain_number`, with less work: what is written plainly is cast at once, and only the rest goes the long way.
+    """
+    if column.kind == "string":
+        return text
+    if column.kind in ("decimal", "integer") and numbers == _PLAIN and not implied_decimals:
+        value = text.cast(column.dtype, strict=False)
+        if column.kind == "integer":
+            others = (value.is_null() & text.is_not_null()).arg_true()
+        else:
+            # the cast itself would read exponents, and round ties to even
+            others = (~text.str.contains(rf"^[+-]?[0-9]+(?:\.[0-9]{{0,{column.scale}}})?$")).arg_true()
+        if len(others):
+            value = value.scatter(others, _cast_any(column, text.gather(others), formats, numbers, 0))
+        return value
+    if column.kind in ("date", "timestamp"):
+        return _first_that_fits(column, text, formats, numbers)
+    return _cast_any(column, text, formats, numbers, implied_decimals)
+
+
+def _cast_any(column: Column, text: pl.Series, formats: Formats, numbers: Numbers, implied_decimals: int) -> pl.Series:
+    number = plain_number(pl.col("text"), numbers, implied_decimals) if column.kind in NUMERIC else pl.col("text")
+    frame = text.to_frame("text").select(number.alias("text"))
+    return frame.select(typed(column, pl.col("text"), formats).alias("value")).to_series()
+
+
+def _first_that_fits(column: Column, text: pl.Series, formats: Formats, numbers: Numbers) -> pl.Series:
+    """Moments in the first of the forms in which they can be read; a further form is tried only where a text fits none before it."""
+    if column.kind == "date":
+        value = _series(text, _date(pl.col("text"), formats.dates[0]))
+        outside = value.len() > value.null_count() and not _EARLIEST <= value.min() <= value.max() <= _LATEST  # type: ignore[operator]
+    else:
+        value = _series(text, _timestamp(pl.col("text"), formats.timestamps[0], formats.zone))
+        outside = False
+    if value.null_count() == text.null_count() and not outside:
+        return value
+    return _cast_any(column, text, formats, numbers, 0)
+
+
+def _series(text: pl.Series, value: pl.Expr) -> pl.Series:
+    return text.to_frame("text").select(value.alias("value")).to_series()
+
+
+def by_distinct(text: pl.Series, into: Callable[[str], object], dtype: pl.DataType) -> pl.Series:
+    """Map a column's texts, each distinct one once. For columns of few distinct texts."""
+    distinct = text.unique().drop_nulls()
+    mapped = pl.Series([into(value) for value in distinct], dtype=dtype)
+    if dtype == pl.String() and mapped.equals(distinct):
+        return text
+    return mapped.gather(text.cast(pl.Enum(distinct)).to_physical())
 
 
 def typed(column: Column, text: pl.Expr, formats: Formats) -> pl.Expr:

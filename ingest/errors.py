@@ -85,6 +85,12 @@ class FileUnreadable(IngestError):
         self.total_lines = total_lines
         super().__init__(message)
 
+    def add(self, records: int, blank: int, total_lines: int) -> None:
+        """Count further lines that are rejected with the file."""
+        self.records += records
+        self.blank += blank
+        self.total_lines += total_lines
+
 
 class CommitLogBroken(IngestError):
     """The commit log has a gap or an unreadable entry."""

@@ -14,6 +14,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pyarrow as pa
 
 from ingest import archives, bronze, enrichment, readers
@@ -26,10 +27,13 @@ from ingest.enrichment import Geography
 from ingest.errors import FileUnreadable, IngestError, ProfileInvalid, UnknownFeed, UnknownProfile, printable
 from ingest.limits import DEFAULT, Limits
 from ingest.profiles import SOLE, Catalogue, Profile, Reading, Seed
+from ingest.spool import Spool
 
 Progress = Callable[[int, int, str], None]
 
-_BATCH_BYTES = 160_000_000
+_BATCH_BYTES = 64_000_000
+_LARGE = 32_000_000
+"""Bytes from which a file is read piece by piece and never held."""
 _PACKED = 8
 """How much larger a compressed file or a workbook is taken to be than its bytes."""
 
@@ -161,7 +165,7 @@ def landed(home: Path, limits: Limits = DEFAULT) -> list[LandedFile]:
     for group in job.groups():
         for item in group.items:
             sender = job.sender_of(item, group)
-            sha256, _, _ = _taken(item, group.reading, job.limits)
+            sha256, *_ = _taken(item, group.reading, job.limits)
             if job.log.latest(sha256, group.profile.id, group.contract.feed, sender, item.name) is None:
                 waiting.append(LandedFile(group.profile.id, group.contract.feed, sender, item.name))
     return waiting
@@ -441,10 +445,10 @@ class _Job:
             return str(group.reading.sender.value)
         return item.sender or group.profile.id
 
-    def read(self, group: _Group, sources: Sequence[Source]) -> Batch:
+    def read(self, group: _Group, sources: Sequence[Source], spool: Spool | None = None) -> Batch:
         """Read a batch of the group."""
         route = SOLE if group.reading is _SEED_READING else group.profile.route(group.contract.feed)
-        return read_batch(sources, group.reading, group.contract, self._geographies(group), route, self.limits)
+        return read_batch(sources, group.reading, group.contract, self._geographies(group), route, self.limits, spool)
 
     def _work(self, *, replaying: bool) -> None:
         groups = self.groups()
@@ -458,10 +462,16 @@ class _Job:
                 )
                 continue
             for sources in self._chunks(group, geographies, replaying):
-                batch = self._once_each(self.read(group, sources))
-                if replaying:
-                    batch = self._changed_only(batch, group)
-                self._commit(batch, group, replaying)
+                is_large = sources[0].blocks is not None
+                spool = bronze.spool(self.home, group.contract) if is_large else None
+                try:
+                    batch = self._once_each(self.read(group, sources, spool))
+                    if replaying:
+                        batch = self._changed_only(batch, group)
+                    self._commit(batch, group, replaying)
+                finally:
+                    if spool is not None:
+                        spool.remove()
 
     def _commit(self, batch: Batch, group: _Group, replaying: bool) -> None:
         commits = bronze.commit_batch(
@@ -482,7 +492,7 @@ class _Job:
         """How many loaded records bear a business date after as-of."""
         if self.chosen.as_of is None or not group.contract.is_dated:
             return {}
-        late = int((batch.rows["business_date"] > self.chosen.as_of).sum())
+        late = batch.all_rows.filter(pl.col("business_date") > self.chosen.as_of).select(pl.len()).collect().item()
         return {"after_as_of": late} if late else {}
 
     def _once_each(self, batch: Batch) -> Batch:
@@ -509,7 +519,10 @@ class _Job:
         return batch.without(unchanged)
 
     def _chunks(self, group: _Group, geographies: Mapping[str, Geography], replaying: bool) -> Iterator[list[Source]]:
-        """Sources to be read together, bounded in size. Each file is opened once: hashed, compared with the log, and kept for reading."""
+        """Sources to be read together, bounded in size; a file that is too large to be held stands alone.
+
+        Each file is opened once: hashed, compared with the log, and kept for reading; a large one is read a second time.
+        """
         chunk: list[Source] = []
         size = 0
         digests: dict[str, str] = {}
@@ -535,8 +548,14 @@ class _Job:
             if not due:
                 self._already += 1
                 continue
+            if source.blocks is not None:
+                if chunk:
+                    yield chunk
+                    chunk, size = [], 0
+                yield [source]
+                continue
             chunk.append(source)
-            size += source.size * (_PACKED if group.reading.format == "xlsx" or item.name.endswith(".gz") else 1)
+            size += source.size * _unpacking(item.name, group.reading)
             if size >= _BATCH_BYTES:
                 yield chunk
                 chunk, size = [], 0
@@ -607,7 +626,7 @@ def _source(
     limits: Limits = DEFAULT,
     earlier: tuple[frozenset[str], ...] | None = None,
 ) -> Source:
-    sha256, size, data = _taken(item, reading, limits)
+    sha256, size, data, blocks = _taken(item, reading, limits)
     return Source(
         name=item.name,
         sender=sender,
@@ -617,24 +636,42 @@ def _source(
         profile_digest=digest,
         data=data,
         earlier=earlier if isinstance(item, LandingFile) else None,
+        blocks=blocks,
     )
 
 
-def _taken(item: LandingFile | _SeedFile, reading: Reading, limits: Limits) -> tuple[str, int, Callable[[], bytes]]:
-    """Digest, size and content of a file; one that is refused before it is read says why when its content is asked for.
+def _unpacking(name: str, reading: Reading) -> int:
+    """How much larger than its bytes a file is taken to be once it is read."""
+    return _PACKED if reading.format == "xlsx" or name.lower().endswith(".gz") else 1
 
-    Where the file's name gives the business date, the digest is over name and content: equal stock on two days is not one statement sent twice.
+
+def _taken(
+    item: LandingFile | _SeedFile, reading: Reading, limits: Limits
+) -> tuple[str, int, Callable[[], bytes], Callable[[], Iterator[bytes]] | None]:
+    """Digest, size and content of a file, and its content piece by piece where it is too large to be held.
+
+    A file that is refused before it is read says why when its content is asked for. Where the file's name gives the business date, the digest
+    is over name and content: equal stock on two days is not one statement sent twice.
     """
     if isinstance(item, _SeedFile):
-        return _sha256(item.data), len(item.data), partial(_same, item.data)
+        return _sha256(item.data), len(item.data), partial(_same, item.data), None
+    named = item.name.rpartition("/")[2].encode() if reading.period.gives_business_date else b""
+    if _is_streamed(item, reading):
+        whole = partial(item.read, limits, by_lines=True)
+        return item.fingerprint(named), item.size, whole, partial(item.blocks, limits)
     try:
         data = item.read(limits, by_lines=reading.format in readers.LINES)
         if companions := folder.beside(item, reading.beside, limits):
             data = archives.bundle({item.name.rpartition("/")[2]: data, **companions})
     except FileUnreadable as refusal:
-        return item.fingerprint(), 0, partial(_refuse, refusal)
-    named = item.name.rpartition("/")[2].encode() if reading.period.gives_business_date else b""
-    return _sha256(named + data), len(data), partial(_same, data)
+        return item.fingerprint(), 0, partial(_refuse, refusal), None
+    return _sha256(named + data), len(data), partial(_same, data), None
+
+
+def _is_streamed(item: LandingFile, reading: Reading) -> bool:
+    """Whether a file is too large to be held, and can be read piece by piece: each piece by itself."""
+    by_itself = reading.format in readers.STREAMED and not reading.fill_down and not reading.beside
+    return by_itself and item.member is None and item.size * _unpacking(item.name, reading) >= _LARGE
 
 
 def _same(data: bytes) -> bytes:

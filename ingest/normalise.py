@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
-from ingest.casting import NUMERIC, own_value, plain_number, typed
+from ingest.casting import by_distinct, cast, own_value
 from ingest.contracts import Column, Contract
 from ingest.enrichment import Geography, point_in_polygon
 from ingest.layout import Layout
@@ -29,6 +29,7 @@ class Normalised:
     Attributes:
         texts: per column the expression over the raw frame that gives its text as sent, for messages.
         bad: per column, rows whose text cannot be read as the column's type.
+        empty: columns that the files do not have and the profile does not state.
         unsplit: per column of the file that the profile splits, rows that do not have the form; with our columns that it would have given.
     """
 
@@ -36,58 +37,101 @@ class Normalised:
     texts: dict[str, pl.Expr]
     bad: dict[str, pl.Series]
     unsplit: dict[str, tuple[pl.Series, tuple[str, ...]]]
+    empty: frozenset[str]
 
 
-def normalise(
-    raw: pl.DataFrame, layout: Layout, reading: Reading, contract: Contract, geographies: Mapping[str, Geography]
-) -> Normalised:
+@dataclass(frozen=True)
+class Plan:
+    """How the columns of a feed are taken from files with one header.
+
+    Attributes:
+        texts: per column the expression over the raw frame that gives its text.
+        stated: texts that the files do not bear on: the profile states them, or nobody does.
+        empty: columns of which nobody states anything.
+        spellings: per column the values by the upper case of what stands for them.
+        taken: what is computed first, over the raw frame.
+    """
+
+    layout: Layout
+    reading: Reading
+    contract: Contract
+    texts: dict[str, pl.Expr]
+    stated: dict[str, pl.Series]
+    empty: frozenset[str]
+    spellings: dict[str, dict[str, str]]
+    taken: tuple[pl.Expr, ...]
+
+
+def plan(layout: Layout, reading: Reading, contract: Contract) -> Plan:
+    """Work out once what holds for all files with one header."""
+    texts = {column.name: _text(column, layout, reading) for column in contract.columns}
+    stated = {
+        name: pl.select(text.alias(name)).to_series() for name, text in texts.items() if not text.meta.root_names()
+    }
+    return Plan(
+        layout=layout,
+        reading=reading,
+        contract=contract,
+        texts=texts,
+        stated=stated,
+        empty=frozenset(name for name, text in stated.items() if text.item() is None),
+        spellings={column.name: _spellings(column, reading, contract) for column in contract.columns},
+        taken=(
+            *(texts[name].alias(name) for name in contract.names if name not in stated),
+            *(_is_unsplit(split, layout).alias(f"_unsplit_{index}") for index, split in enumerate(reading.split)),
+            _sender(layout, reading).alias("_sender"),
+            _counts_negative(layout, reading).alias("_negative"),
+        ),
+    )
+
+
+def normalise(raw: pl.DataFrame, plan: Plan, geographies: Mapping[str, Geography]) -> Normalised:
     """Type the columns of a batch whose files share one header.
 
     Args:
-        raw: columns c0, c1, … of text, _sender, and _day, the day that the file covers, as text.
+        raw: columns c0, c1, … of text without blanks around it, null where a cell is empty; _sender; and _day, the day that the file covers,
+            as text.
         geographies: loaded GeoJSON files by the name that the profile uses.
     """
-    texts = {column.name: _text(column, layout, reading) for column in contract.columns}
-    castable = [
-        column.name for column in contract.columns if column.kind != "string" and _is_fed(column, layout, reading)
-    ]
-    spelled = raw.select(
-        *(texts[name].alias(name) for name in contract.names),
-        *(_is_unsplit(split, layout).alias(f"_unsplit_{index}") for index, split in enumerate(reading.split)),
-        _sender(layout, reading).alias("_sender"),
-        _counts_negative(layout, reading).alias("_negative"),
-    ).with_columns(_spelled(column, pl.col(column.name), reading, contract) for column in contract.columns)
-    plain = spelled.with_columns(
-        plain_number(pl.col(column.name), reading.numbers, reading.implied_decimals.get(column.name, 0)).alias(
-            column.name
-        )
-        for column in contract.columns
-        if column.kind in NUMERIC
-    )
-    cast = plain.with_columns(
-        typed(column, pl.col(column.name), reading.formats).alias(column.name) for column in contract.columns
-    )
-    result = cast.with_columns(
-        (spelled[name].is_not_null() & cast[name].is_null()).alias(f"_bad_{name}") for name in castable
-    )
-    bad = {name: result[f"_bad_{name}"] for name in castable if result[f"_bad_{name}"].any()}
+    reading, contract, texts, stated = plan.reading, plan.contract, plan.texts, plan.stated
+    empty = set(plan.empty)
+    spelled = raw.select(plan.taken)
+    cells: dict[str, pl.Series | pl.Expr] = {}
+    bad: dict[str, pl.Series] = {}
+    for column in contract.columns:
+        name = column.name
+        if name in empty:
+            cells[name] = pl.lit(None, dtype=column.dtype)
+            continue
+        text = _spelled(stated[name] if name in stated else spelled[name], plan.spellings[name])
+        value = cast(column, text, reading.formats, reading.numbers, reading.implied_decimals.get(name, 0))
+        cells[name] = pl.lit(value.item(), dtype=column.dtype) if name in stated else value
+        if value.null_count() > text.null_count():
+            unread = text.is_not_null() & value.is_null()
+            bad[name] = unread.new_from_index(0, raw.height) if name in stated else unread
     unsplit = {
-        split.column: (result[f"_unsplit_{index}"], tuple(re.compile(split.pattern).groupindex))
+        split.column: (spelled[f"_unsplit_{index}"], tuple(re.compile(split.pattern).groupindex))
         for index, split in enumerate(reading.split)
-        if result[f"_unsplit_{index}"].any()
+        if spelled[f"_unsplit_{index}"].any()
     }
-    frame = result.select([*contract.names, "_sender"])
+    frame = spelled.select("_sender").with_columns(**cells).select([*contract.names, "_sender"])
+    filled = [name for name in contract.names if name not in empty]
     if reading.negative:
-        frame = _negated(frame, result["_negative"])
-    frame = _free_goods(_sign(frame, reading))
+        frame = _negated(frame, spelled["_negative"], filled)
+    frame = _sign(frame, reading, filled)
+    if "free_goods" in filled:
+        empty.discard("free_qty")
+        frame = _free_goods(frame)
     for enrichment in reading.enrich:
         settings = enrichment.point_in_polygon
+        empty.discard(settings.into)
         frame = frame.with_columns(
             point_in_polygon(frame, settings, geographies[settings.geojson]).alias(settings.into)
         )
     for override in reading.overrides:
+        empty -= set(override.put)
         frame = _override(frame, override, contract)
-    return Normalised(frame=frame, texts=texts, bad=bad, unsplit=unsplit)
+    return Normalised(frame=frame, texts=texts, bad=bad, unsplit=unsplit, empty=frozenset(empty))
 
 
 def natural_key(columns: tuple[str, ...]) -> pl.Expr:
@@ -101,6 +145,15 @@ def natural_key(columns: tuple[str, ...]) -> pl.Expr:
         for name in columns
     ]
     return pl.concat_str(parts, separator="|")
+
+
+def keyed(frame: pl.DataFrame, columns: tuple[str, ...]) -> pl.DataFrame:
+    """The frame with its natural key as `_key`; values are escaped only where one of them has something to escape."""
+    texts = [pl.col(name).str.contains(r"[|\\]").any() for name in columns if frame.schema[name] == pl.String]
+    if texts and frame.select(pl.any_horizontal(texts)).item():
+        return frame.with_columns(natural_key(columns).alias("_key"))
+    parts = [pl.col(name).cast(pl.String).fill_null("") for name in columns]
+    return frame.with_columns(pl.concat_str(parts, separator="|").alias("_key"))
 
 
 def _text(column: Column, layout: Layout, reading: Reading) -> pl.Expr:
@@ -161,28 +214,18 @@ def _sender(layout: Layout, reading: Reading) -> pl.Expr:
     return pl.col("_sender")
 
 
-def _is_fed(column: Column, layout: Layout, reading: Reading) -> bool:
-    name = column.name
-    groups = {group for split in reading.split for group in re.compile(split.pattern).groupindex}
-    return (
-        name in layout.cells
-        or name in groups
-        or name in reading.constants
-        or name in reading.defaults
-        or name in reading.derive
-    )
-
-
-def _spelled(column: Column, text: pl.Expr, reading: Reading, contract: Contract) -> pl.Expr:
+def _spellings(column: Column, reading: Reading, contract: Contract) -> dict[str, str]:
     spellings = {
         value.upper(): value for rule in contract.rules if rule.column == column.name for value in rule.valid_values
     }
     spellings |= {spelling.upper(): value for spelling, value in reading.values.get(column.name, {}).items()}
     if column.name in ("unit", "base_unit"):
         spellings |= {spelling.upper(): unit for unit, known in reading.units.items() for spelling in known}
-    if not spellings:
-        return text
-    return text.str.to_uppercase().replace_strict(spellings, default=text, return_dtype=pl.String)
+    return spellings
+
+
+def _spelled(text: pl.Series, spellings: Mapping[str, str]) -> pl.Series:
+    return by_distinct(text, lambda value: spellings.get(value.upper(), value), pl.String()) if spellings else text
 
 
 def _is_unsplit(split: Split, layout: Layout) -> pl.Expr:
@@ -190,8 +233,8 @@ def _is_unsplit(split: Split, layout: Layout) -> pl.Expr:
     return (text.is_not_null() & ~text.str.contains(_whole(split.pattern))).fill_null(False)
 
 
-def _sign(frame: pl.DataFrame, reading: Reading) -> pl.DataFrame:
-    signed = [name for name in SIGNED if name in frame.columns]
+def _sign(frame: pl.DataFrame, reading: Reading, filled: Sequence[str]) -> pl.DataFrame:
+    signed = [name for name in SIGNED if name in filled]
     if "document_type" not in frame.columns or not signed:
         return frame
     is_return = pl.col("document_type") == "CREDIT_NOTE"
@@ -219,9 +262,9 @@ def _counts_negative(layout: Layout, reading: Reading) -> pl.Expr:
     return pl.any_horizontal(pl.lit(False), *marks).fill_null(False)
 
 
-def _negated(frame: pl.DataFrame, negative: pl.Series) -> pl.DataFrame:
+def _negated(frame: pl.DataFrame, negative: pl.Series, filled: Sequence[str]) -> pl.DataFrame:
     """Turn quantities and values negative where the record is marked so, however their own sign was written."""
-    signed = [name for name in SIGNED if name in frame.columns]
+    signed = [name for name in SIGNED if name in filled]
     return frame.with_columns(
         pl.when(negative).then(-pl.col(name).abs()).otherwise(pl.col(name)).alias(name) for name in signed
     )
@@ -273,8 +316,8 @@ def _override(frame: pl.DataFrame, override: Override, contract: Contract) -> pl
 
 
 def cell(index: int) -> pl.Expr:
-    """A cell's text without blanks around it; null where nothing is left."""
-    return _emptied(pl.col(f"c{index}"))
+    """A cell's text; null where there is none."""
+    return pl.col(f"c{index}")
 
 
 def _emptied(text: pl.Expr) -> pl.Expr:

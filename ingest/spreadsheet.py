@@ -20,7 +20,8 @@ _AS_A_NUMBER = r"^[0-9](?:[.,][0-9]+)?[Ee]\+[0-9]{1,3}$"
 
 def may_be(framed: Framed) -> bool:
     """Whether a file can hold such values at all, told without looking at its cells."""
-    return framed.body is None or any(sign in framed.body for sign in (b"#", b"E+", b"e+"))
+    body = framed.body
+    return body is None or b"#" in body or (b"+" in body and (b"E+" in body or b"e+" in body))
 
 
 def find(

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
-from ingest.contracts import Column, Contract, breaks, columns_of, flags
+from ingest.contracts import Column, Contract, Rule, breaks, columns_of
 from ingest.layout import Layout
 from ingest.normalise import Normalised
 from ingest.profiles import Reading
+
+Broken = Mapping[Rule, pl.Series]
+"""Per rule of a contract the rows that break it."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,7 @@ def find(
     raw: pl.DataFrame,
     is_record: pl.Series,
     normalised: Normalised,
+    broken: Broken,
     layout: Layout,
     reading: Reading,
     contract: Contract,
@@ -41,8 +45,9 @@ def find(
 
     Args:
         is_record: rows that are framed records, neither blank, nor a declared total, nor broken.
+        broken: as `judge` gives it for the normalised frame.
     """
-    return list(_findings(raw, is_record, normalised, layout, reading, contract))
+    return list(_findings(raw, is_record, normalised, broken, layout, reading, contract))
 
 
 def masked(text: pl.Expr) -> pl.Expr:
@@ -50,15 +55,37 @@ def masked(text: pl.Expr) -> pl.Expr:
     return text.str.replace_all(r"[\p{L}\p{M}\p{N}]", "*")
 
 
-def flag_mask(frame: pl.DataFrame, contract: Contract) -> pl.Series:
+def judge(frame: pl.DataFrame, contract: Contract) -> Broken:
+    """The rows that break each rule, for the rules that any row breaks.
+
+    Where nothing stands in any of a rule's columns it says the same of every row, so that one row tells.
+    """
+    filled = {name for name in contract.names if frame[name].null_count() < frame.height}
+    on_values = [rule for rule in contract.rules if filled & set(columns_of(rule.expression))]
+    on_nothing = [rule for rule in contract.rules if rule not in on_values]
+    first = _masks(frame.head(1), on_nothing)
+    masks = _masks(frame, on_values) | {
+        rule: mask.new_from_index(0, frame.height) for rule, mask in first.items() if mask.any()
+    }
+    return {rule: masks[rule] for rule in contract.rules if rule in masks and masks[rule].any()}
+
+
+def _masks(frame: pl.DataFrame, rules: Sequence[Rule]) -> dict[Rule, pl.Series]:
+    masks = frame.lazy().select(breaks(rule).alias(str(index)) for index, rule in enumerate(rules)).collect()
+    return {rule: masks[str(index)] for index, rule in enumerate(rules)}
+
+
+def flag_mask(broken: Broken) -> pl.Expr:
     """The warnings that each row breaks, as bits."""
-    return frame.with_columns(flags(contract.rules).alias("_flags"))["_flags"]
+    bits = [mask.cast(pl.Int64) * (1 << rule.bit) for rule, mask in broken.items() if rule.bit is not None]
+    return pl.lit(sum(bits[1:], bits[0])) if bits else pl.lit(0, dtype=pl.Int64)
 
 
 def _findings(
     raw: pl.DataFrame,
     is_record: pl.Series,
     normalised: Normalised,
+    broken: Broken,
     layout: Layout,
     reading: Reading,
     contract: Contract,
@@ -84,7 +111,7 @@ def _findings(
             yield Finding(row, "type", name, value, f'"{value}" is no {column.kind}{_expected(column.kind, reading)}')
         excused[name] = mask | excused[name] if name in excused else mask
     for column in contract.columns:
-        if not column.required:
+        if not column.required or not normalised.frame[column.name].null_count():
             continue
         mask = normalised.frame[column.name].is_null() & is_record
         if column.name in excused:
@@ -92,14 +119,9 @@ def _findings(
         for row, value in _hits(raw, mask, _shown(column, normalised)):
             problem = "is empty, but required" if value is None else f'"{value}" stands for nothing that is known'
             yield Finding(row, "required", column.name, value, problem)
-    errors = [rule for rule in contract.rules if rule.severity == "error"]
-    broken = (
-        normalised.frame.select(breaks(rule).alias(str(index)) for index, rule in enumerate(errors)) if errors else None
-    )
-    for index, rule in enumerate(errors):
-        assert broken is not None
-        mask = broken[str(index)] & is_record
-        if not mask.any():
+    for rule, mask in broken.items():
+        mask = mask & is_record
+        if rule.severity != "error" or not mask.any():
             continue
         about = [rule.column] if rule.column else columns_of(rule.expression)
         shown = [_shown(contract.column(name), normalised) for name in about]
@@ -122,8 +144,9 @@ def _shown(column: Column, normalised: Normalised) -> pl.Expr:
 def _hits(raw: pl.DataFrame, mask: pl.Series, value: pl.Expr) -> Iterator[tuple[int, str | None]]:
     if not mask.any():
         return
-    hits = raw.select(value.alias("value"), mask.alias("hit")).with_row_index("row").filter("hit")
-    yield from zip(hits["row"].to_list(), hits["value"].to_list(), strict=True)
+    rows = mask.arg_true()
+    values = raw[rows].with_columns(value.alias("_value"))["_value"]
+    yield from zip(rows.to_list(), values.to_list(), strict=True)
 
 
 def _expected(kind: str, reading: Reading) -> str:

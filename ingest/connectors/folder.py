@@ -6,6 +6,7 @@ import mmap
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from ingest import archives
@@ -13,6 +14,8 @@ from ingest.connectors.landing import PASSED_OVER, modified_at
 from ingest.connectors.sources import Ready
 from ingest.errors import FileUnreadable, printable
 from ingest.limits import DEFAULT, Limits, refuse_long_line, short_lines
+
+_BLOCK = 8_000_000
 
 
 @dataclass(frozen=True)
@@ -52,9 +55,26 @@ class LandingFile:
                 refuse_long_line(mapped, limits)
         return self.path.read_bytes()
 
-    def fingerprint(self) -> str:
-        """SHA-256 of what lies in the folder, for a file that is not read."""
-        return archives.digest(self.path)
+    def blocks(self, limits: Limits = DEFAULT) -> Iterator[bytes]:
+        """The bytes of a table of lines piece by piece, unpacked: for a file that is too large to be held, and no member of an archive.
+
+        Raises:
+            FileUnreadable: it goes beyond the limits, or cannot be unpacked.
+        """
+        with self.path.open("rb") as file:
+            if self.name.lower().endswith(".gz"):
+                yield from short_lines(archives.gunzip(file, limits), limits)
+            else:
+                yield from short_lines(iter(partial(file.read, _BLOCK), b""), limits)
+
+    def fingerprint(self, before: bytes = b"") -> str:
+        """SHA-256 of some bytes and what lies in the folder, for a file that is not held."""
+        return archives.digest(self.path, before)
+
+    @property
+    def size(self) -> int:
+        """Bytes of what lies in the folder."""
+        return self.path.stat().st_size
 
     @property
     def arrived_at(self) -> datetime:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 import polars as pl
 
@@ -74,6 +75,7 @@ def compiled(expression: str) -> pl.Expr:
     return _FUNCTIONS[name](pl.col(column))
 
 
+@lru_cache(maxsize=4096)
 def columns_of(expression: str) -> tuple[str, ...]:
     """The columns that an expression names, each once."""
     return tuple(dict.fromkeys(compiled(expression).meta.root_names()))
@@ -136,6 +138,7 @@ def check_expression(expression: str, columns: Sequence[str]) -> str | None:
     return None
 
 
+@lru_cache(maxsize=4096)
 def breaks(rule: Rule) -> pl.Expr:
     """True where a row breaks the rule. A null outcome passes: absence is the business of `required`."""
     return ~compiled(rule.expression).fill_null(True)

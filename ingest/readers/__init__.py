@@ -6,7 +6,8 @@ module gives `FIELDS` and `entries(data, reading, limits)`, and a profile maps t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+import io
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, Protocol
 
 from ingest import archives
@@ -31,7 +32,18 @@ from ingest.readers.framed import Broken, Entry, Framed, column_names, from_entr
 if TYPE_CHECKING:
     from ingest.profiles import Reading
 
-__all__ = ["LINES", "STRUCTURED", "TABLES", "Broken", "Entry", "Framed", "column_names", "read"]
+__all__ = [
+    "LINES",
+    "STREAMED",
+    "STRUCTURED",
+    "TABLES",
+    "Broken",
+    "Entry",
+    "Framed",
+    "column_names",
+    "read",
+    "read_pieces",
+]
 
 
 class StructuredReader(Protocol):
@@ -78,6 +90,8 @@ STRUCTURED: dict[str, StructuredReader] = {
     "tally_stock": tally_stock,
     "tally_loader": tally_loader,
 }
+STREAMED = frozenset({"csv"})
+"""Formats of which a large file is read piece by piece."""
 
 
 def read(
@@ -94,7 +108,7 @@ def read(
     if not data:
         raise FileUnreadable("empty_file", "is empty (0 bytes); ask the sender for it again")
     if file_name.lower().endswith(".gz"):
-        chunks = archives.gunzip(data, limits)
+        chunks = archives.gunzip(io.BytesIO(data), limits)
         data = b"".join(short_lines(chunks, limits) if reading.format in LINES else chunks)
     if reading.format in LINES:
         refuse_long_line(data, limits)
@@ -104,3 +118,12 @@ def read(
     wanted = reading.named_fields if wanted is None else wanted
     fields = sorted(name for name in wanted if name in reader.FIELDS)
     return from_entries(fields, reader.entries(data, reading, limits))
+
+
+def read_pieces(blocks: Iterable[bytes], reading: Reading, limits: Limits = DEFAULT) -> Iterator[Framed]:
+    """Frame the records of a large file piece by piece: together what `read` gives. The first piece tells the header alone.
+
+    Raises:
+        FileUnreadable: the file cannot be read at all, which may show after some of its pieces.
+    """
+    return delimited.frames(delimited.utf8_blocks(blocks, reading.encoding), reading, limits)

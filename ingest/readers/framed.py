@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from ingest.errors import FileUnreadable
@@ -46,18 +48,22 @@ class Entry:
 
 @dataclass(frozen=True)
 class Framed:
-    """The entries below the header of one file, in order.
+    """Entries below the header of one file, in order: all of them, or a stretch of a large file.
 
-    An entry is a record, a blank line, a total line or a broken stretch. A file whose framing is trivial keeps its text in `body`, one entry
-    a line, so that many such files can be parsed at once; any other file has its cells in `cells`.
+    An entry is a record, a blank line, a total line or a broken stretch. Text whose framing is trivial is kept in `body`, one entry a line, so
+    that many such texts can be parsed at once; any other has its cells in `cells`.
 
     Attributes:
         header: column names, stripped.
         entries: number of entries.
         first_line: line of the first entry (trivial framing: each entry is one line).
+        body: text of the entries, each ended by a line feed, without quotes or carriage returns.
+        ends: where the lines of `body` end.
+        padded: cells may have blanks around them, or be empty instead of null.
         lines: line of each entry, where framing is not trivial.
         broken: broken stretches by index of the entry.
         source: lines of the file, for raw text.
+        source_line: line of the first of them.
         spans: number of lines of entries that take more than one.
         texts: text of each entry, where it is no run of lines.
         left_out: records that the format itself declares as not to be counted, by index of the entry, with the reason.
@@ -68,11 +74,14 @@ class Framed:
     entries: int
     first_line: int
     body: bytes | None = None
+    ends: npt.NDArray[np.int64] | None = None
     delimiter: str = ","
+    padded: bool = True
     cells: pl.DataFrame | None = None
-    lines: list[int] | None = None
+    lines: Sequence[int] | None = None
     broken: dict[int, Broken] = field(default_factory=dict)
     source: list[str] | None = None
+    source_line: int = 1
     spans: dict[int, int] = field(default_factory=dict)
     texts: Sequence[str] | None = None
     left_out: dict[int, str] = field(default_factory=dict)
@@ -80,19 +89,19 @@ class Framed:
 
     def raws(self, indices: Sequence[int]) -> list[str]:
         """The text of some entries as it stands in the file."""
-        lines = self.body.split(b"\n") if self.body is not None else []
-        return [self._raw(index, lines) for index in indices]
+        return [self._raw(index) for index in indices]
 
-    def _raw(self, index: int, lines: list[bytes]) -> str:
+    def _raw(self, index: int) -> str:
         if index in self.broken:
             return self.broken[index].raw
         if self.texts is not None:
             return self.texts[index]
         if self.source is not None and self.lines is not None:
-            first = self.lines[index] - 1
+            first = self.lines[index] - self.source_line
             return "".join(self.source[first : first + self.spans.get(index, 1)]).rstrip("\r\n")
-        if self.body is not None:
-            return lines[index].decode("utf-8")
+        if self.body is not None and self.ends is not None:
+            start = int(self.ends[index - 1]) + 1 if index else 0
+            return self.body[start : int(self.ends[index])].decode("utf-8")
         assert self.cells is not None
         return "\t".join(cell or "" for cell in self.cells.row(index))
 

@@ -1,0 +1,113 @@
+"""Rows and rejects of a file that is too large to be held: written to Parquet while the file is read."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import polars as pl
+from polars.io.plugins import register_io_source
+
+ROW_GROUP = 250_000
+"""Most rows of a row group of Parquet."""
+
+COMPRESSION_LEVEL = 1
+
+
+class Spool:
+    """A folder that receives rows.parquet and rejects.parquet; each is there only if it has rows.
+
+    Attributes:
+        folder: exists, is empty, and belongs to the spool alone.
+    """
+
+    def __init__(self, folder: Path, rows: Mapping[str, pl.DataType], rejects: Mapping[str, pl.DataType]) -> None:
+        self.folder = folder
+        self._schemas = {"rows": dict(rows), "rejects": dict(rejects)}
+        self._writers: dict[str, _Writer] = {}
+
+    def path(self, name: str) -> Path | None:
+        """Where the rows or the rejects are, if there are any."""
+        return self.folder / f"{name}.parquet" if name in self._writers else None
+
+    def write(self, name: str, frame: pl.DataFrame) -> None:
+        """Add to the rows or the rejects."""
+        if not frame.height:
+            return
+        if name not in self._writers:
+            self._writers[name] = _Writer(self.folder / f"{name}.parquet", self._schemas[name])
+        self._writers[name].write(frame)
+
+    def close(self) -> None:
+        """Finish the files."""
+        for writer in self._writers.values():
+            writer.close()
+
+    def discard(self, name: str) -> None:
+        """Forget what was written."""
+        writer = self._writers.pop(name, None)
+        if writer is not None:
+            writer.end()
+            writer.path.unlink(missing_ok=True)
+
+    def remove(self) -> None:
+        """End, and remove the folder with what is in it."""
+        for name in list(self._writers):
+            self.discard(name)
+        self.folder.rmdir()
+
+
+class _Writer:
+    """A Parquet file that grows: each frame becomes a row group, which a thread of its own writes."""
+
+    def __init__(self, path: Path, schema: Mapping[str, pl.DataType]) -> None:
+        self.path = path
+        self._schema = dict(schema)
+        self._rows = 0
+        self._groups: queue.Queue[pl.DataFrame | None] = queue.Queue(maxsize=1)
+        self._pool = ThreadPoolExecutor(max_workers=1)
+        self._writing = self._pool.submit(self._work)
+
+    def write(self, frame: pl.DataFrame) -> None:
+        """Add rows; `_pos` is counted on where the schema has it."""
+        if "_pos" in self._schema:
+            first = self._rows + 1
+            frame = frame.with_columns(pl.int_range(first, first + pl.len(), dtype=pl.Int64).alias("_pos"))
+        self._rows += frame.height
+        self._put(frame.select(list(self._schema)))
+
+    def close(self) -> None:
+        """Write what is left, and end.
+
+        Raises:
+            OSError, polars.exceptions.PolarsError: the file could not be written.
+        """
+        self.end()
+        self._writing.result()
+
+    def end(self) -> None:
+        """End, whatever became of the file."""
+        self._put(None)
+        self._pool.shutdown()
+
+    def _put(self, group: pl.DataFrame | None) -> None:
+        """Hand over to the thread, unless it has ended: `close` tells why."""
+        while not self._writing.done():
+            try:
+                self._groups.put(group, timeout=1)
+            except queue.Full:
+                continue
+            return
+
+    def _work(self) -> None:
+        register_io_source(self._source, schema=self._schema, is_pure=False).sink_parquet(
+            self.path, compression="zstd", compression_level=COMPRESSION_LEVEL, row_group_size=ROW_GROUP
+        )
+
+    def _source(
+        self, columns: list[str] | None, predicate: pl.Expr | None, rows: int | None, size: int | None
+    ) -> Iterator[pl.DataFrame]:
+        while (group := self._groups.get()) is not None:
+            yield group

@@ -1,0 +1,81 @@
+"""The short ways of casting, mapping and keying give what the long ways give."""
+
+from __future__ import annotations
+
+import polars as pl
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from ingest.casting import Formats, Numbers, by_distinct, cast, plain_number, typed
+from ingest.contracts import load_contracts
+from ingest.normalise import keyed, natural_key
+
+GENTLE = settings(deadline=None)
+COLUMNS = {column.name: column for column in load_contracts()["dms_invoice_line"].columns}
+
+
+NUMBER_LIKE = st.text(alphabet=st.sampled_from("0123456789+-.eE,_ xinfa"), max_size=14)
+EDGES = [
+    "0.00005",
+    "1.00015",
+    "-2.5",
+    "1e3",
+    "1.",
+    ".5",
+    "+7",
+    "99999999999999.99995",
+    "0" * 30 + "1",
+    "1.0000000000001",
+]
+
+
+@GENTLE
+@given(st.lists(st.one_of(st.none(), NUMBER_LIKE, st.sampled_from(EDGES)), min_size=1, max_size=6))
+@example(EDGES)
+def test_numbers_are_cast_as_the_long_way_casts_them(texts):
+    series = pl.Series("x", texts, dtype=pl.String)
+    for column in (COLUMNS["qty"], COLUMNS["value_net"], COLUMNS["line_no"]):
+        long = (
+            series.to_frame().select(plain_number(pl.col("x"), Numbers())).select(typed(column, pl.col("x"), Formats()))
+        )
+        assert cast(column, series, Formats(), Numbers()).equals(long.to_series())
+
+
+DATE_LIKE = st.one_of(
+    st.dates().map(str),
+    st.dates().map(lambda day: day.strftime("%d/%m/%Y")),
+    st.sampled_from(["1899-12-31", "2201-01-01", "x", ""]),
+)
+
+
+@GENTLE
+@given(st.lists(st.one_of(st.none(), DATE_LIKE), min_size=1, max_size=6))
+@example(["1899-12-31", "2026-03-01"])
+@example(["2026-03-01", "01/03/2026"])
+def test_dates_are_cast_as_the_long_way_casts_them(texts):
+    series = pl.Series("x", texts, dtype=pl.String)
+    formats = Formats(dates=("%Y-%m-%d", "%d/%m/%Y"))
+    column = COLUMNS["business_date"]
+
+    assert cast(column, series, formats, Numbers()).equals(
+        series.to_frame().select(typed(column, pl.col("x"), formats)).to_series()
+    )
+
+
+@GENTLE
+@given(st.lists(st.one_of(st.none(), st.text(max_size=4)), min_size=1, max_size=6))
+def test_texts_are_mapped_by_their_distinct_values_as_one_by_one(texts):
+    found = by_distinct(pl.Series("x", texts, dtype=pl.String), str.upper, pl.String())
+
+    assert found.to_list() == [text if text is None else text.upper() for text in texts]
+
+
+KEY_PART = st.text(alphabet=st.sampled_from("ab|\\"), max_size=3)
+
+
+@GENTLE
+@given(st.lists(st.tuples(st.one_of(st.none(), KEY_PART), st.integers(0, 9)), min_size=1, max_size=5))
+def test_a_key_is_escaped_only_where_it_must_be_and_is_always_the_same(rows):
+    frame = pl.DataFrame(rows, schema={"a": pl.String, "n": pl.Int64}, orient="row")
+
+    assert keyed(frame, ("a", "n"))["_key"].to_list() == frame.select(natural_key(("a", "n"))).to_series().to_list()
