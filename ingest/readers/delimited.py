@@ -1,7 +1,7 @@
 """Delimited text: declared dialect, never sniffed.
 
-Three ways lead to the same result. Where an independent check proves that framing is trivial (no quote sign, no stray carriage return, the same
-number of delimiters in every line) the text is kept whole and parsed together with other files. Where that holds for most lines, the others go
+Three ways lead to the same result. Where an independent check proves that framing is trivial (no quotes but around whole cells, no stray carriage
+return, the same number of delimiters in every line) the text is kept whole and parsed together with other files. Where that holds for most lines, the others go
 through `csv.reader`, record by record, with line numbers and raw text. Else all of them do. A large file is read in stretches of whole records,
 each of which goes one of the three ways.
 """
@@ -248,8 +248,8 @@ def _framed(body: bytes, head: _Head, reading: Reading, *, is_last: bool) -> tup
 
 def _trivial(body: bytes, head: _Head, reading: Reading) -> Framed | None:
     """The records where each line is one, with as many delimiters as the header has; else None."""
-    special = [sign.encode() for sign in (reading.quote, reading.escape) if sign is not None]
-    if any(sign in body for sign in special) or _has_comment(body, reading):
+    quote = reading.quote.encode() if reading.quote is not None else b""
+    if (reading.escape is not None and reading.escape.encode() in body) or _has_comment(body, reading):
         return None
     if b"\r" in body:
         body = body.replace(b"\r\n", b"\n")
@@ -261,6 +261,8 @@ def _trivial(body: bytes, head: _Head, reading: Reading) -> Framed | None:
         return None
     if body and not body.endswith(b"\n"):
         body += b"\n"
+    if quote and quote in body:
+        return _bare(body, quote, head, reading)
     signs = np.frombuffer(body, dtype=np.uint8)
     padded = not body.isascii() and any(blank[:1] in body and blank in body for blank in _WIDE_BLANKS)
     blanks = [blank for blank in _BLANKS if bytes([blank]) in body]
@@ -281,6 +283,34 @@ def _trivial(body: bytes, head: _Head, reading: Reading) -> Framed | None:
         ends.append(at + start)
         start = stop
     return _of_body(body, np.concatenate(ends) if ends else _NO_LINES, head, reading, padded=padded)
+
+
+def _bare(body: bytes, quote: bytes, head: _Head, reading: Reading) -> Framed | None:
+    """The records without their quotes, where each quote opens or closes a whole cell that holds no delimiter, line end or quote."""
+    if len(quote) != 1:
+        return None
+    signs = np.frombuffer(body, dtype=np.uint8)
+    start = 0
+    while start < len(body):
+        stop = body.rfind(b"\n", start, start + _WINDOW) + 1 or body.index(b"\n", start) + 1
+        window = signs[start:stop]
+        edges = (window == reading.delimiter.encode()[0]) | (window == _LINE_FEED)
+        at = np.flatnonzero(window == quote[0])
+        opening, closing = at[::2], at[1::2]
+        passed = np.cumsum(edges, dtype=np.int32)
+        if (
+            len(opening) != len(closing)
+            or not edges[opening[opening > 0] - 1].all()
+            or not edges[closing + 1].all()
+            or (passed[opening] != passed[closing]).any()
+        ):
+            return None
+        start = stop
+    framed = _trivial(body.replace(quote, b""), head, reading)
+    if framed is None:
+        return None
+    ends = np.flatnonzero(signs == _LINE_FEED)
+    return replace(framed, texts=_Texts(body, np.concatenate([[0], ends[:-1] + 1]), ends))
 
 
 def _has_comment(body: bytes, reading: Reading) -> bool:

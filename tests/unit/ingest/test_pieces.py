@@ -115,6 +115,26 @@ def test_lines_read_together_and_apart_give_what_all_read_apart_give(rows, ends_
     assert [entry for piece in pieces for entry in told(piece)] == told(whole)
 
 
+def test_quotes_around_whole_cells_are_taken_off_at_once_and_kept_in_the_raw_text():
+    framed = delimited.frame(b'a,b\n"1",""\n2,"x y"\n', READING)
+
+    assert framed.body == b"1,\n2,x y\n"
+    assert framed.raws([0, 1]) == ['"1",""', '2,"x y"']
+
+
+CELL = st.sampled_from(['""', '"1"', '" 2"', "3", "", '"4,5"', '"6""7"', '8"', '"9', '"é"', '"1" ', '"\n"'])
+
+
+@GENTLE
+@given(st.lists(st.tuples(CELL, CELL), max_size=8), st.sampled_from(["\n", "\r\n"]))
+@example([('"4,5"', "")], "\n")
+@example([('"9', '9"')], "\n")
+def test_quoted_cells_read_at_once_give_what_all_read_apart_give(rows, ending):
+    body = ending.join(",".join(row) for row in rows)
+
+    assert told(frame_of(body)) == told(frame_of(body, careful=True))
+
+
 @GENTLE
 @given(ANY)
 def test_any_text_read_together_and_apart_gives_what_all_read_apart_gives(body):
