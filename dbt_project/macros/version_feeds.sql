@@ -17,7 +17,7 @@
     ],
     sku_owner='distributor_code',
     outlet_owner='distributor_code',
-    version_order='modified_at',
+    version_order='sender_version',
     existing=existing,
     watermark=watermark
 ) }}
@@ -67,6 +67,7 @@
         whole_units('free_qty * factor') ~ ' as free_qty_base',
     ],
     sku_owner='distributor_code',
+    version_order='sender_version',
     existing=existing,
     watermark=watermark
 ) }}

@@ -50,6 +50,7 @@ def _first_load(bronze: BronzeFactory) -> None:
         day_file("CASES", 1, line("CASES", "A", 2, 1, value_net=240)),
         day_file("CODES", 1, line("CODES", "A", 3, 1, sender_sku_code="X1", sender_outlet_code="S1", unit="DRUM")),
         day_file("STALE", 1, line("STALE", "A", 1, 1)),
+        day_file("ALTERED", 1, line("ALTERED", "A", 9, 1, document_version=1002)),
         File("WHOLE", [line("WHOLE", "A", 5, 1), line("WHOLE", "B", 7, 2), line("WHOLE", "C", 1, 3)], "new.csv"),
     ])  # fmt: skip
 
@@ -65,6 +66,7 @@ def _second_load(bronze: BronzeFactory) -> None:
     bronze.commit("dms_invoice_line", [
         day_file("TWICE", 1, line("TWICE", "A", 5, 1), suffix="_again"),
         day_file("STALE", 1, line("STALE", "A", 9, 1), suffix="_corrected"),
+        day_file("ALTERED", 1, line("ALTERED", "A", 4, 1, document_version=1001), suffix="_of_an_earlier_alteration"),
     ])  # fmt: skip
     in_cases = line("CASES", "A", 2, 1, unit="CS", value_net=240)
     first = day_file("CASES", 1, line("CASES", "A", 2, 1, value_net=240))
@@ -132,6 +134,11 @@ def conservation(told: tuple[Path, list[int]], sender: str) -> list[tuple[Any, .
 def test_a_correction_that_moves_a_line_empties_the_day_it_left(told: tuple[Path, list[int]]) -> None:
     assert sold(told, "MOVES", after_load=1) == {1: 12}
     assert sold(told, "MOVES", after_load=2) == {4: 12}
+
+
+def test_an_earlier_alteration_that_arrives_later_makes_no_newer_version(told: tuple[Path, list[int]]) -> None:
+    assert sold(told, "ALTERED") == {1: 9}
+    assert conservation(told, "ALTERED") == [("1.csv", 1, 0, 0, 0), ("1_of_an_earlier_alteration.csv", 0, 1, 0, 0)]
 
 
 def test_a_second_batch_for_the_day_that_a_line_left_does_not_bring_it_back(told: tuple[Path, list[int]]) -> None:

@@ -42,3 +42,12 @@
 {# The ends of the calendar as we use it: since ever, for ever. #}
 {% macro since_ever() -%} cast('0001-01-01' as date) {%- endmacro %}
 {% macro for_ever() -%} cast('9999-12-31' as date) {%- endmacro %}
+
+{# The sender's own version of a document: its version number (Tally's ALTERID), else the moment of its last change. #}
+{% macro sender_version() -%}
+    {%- if target.type == 'spark' -%}
+        coalesce(document_version, unix_micros(modified_at))
+    {%- else -%}
+        coalesce(document_version, epoch_us(modified_at))
+    {%- endif -%}
+{%- endmacro %}

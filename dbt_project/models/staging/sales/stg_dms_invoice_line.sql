@@ -25,5 +25,5 @@
     "scheme_code",
     "gtin",
     "outlet_tax_no",
-    "modified_at"
+    sender_version() ~ " as sender_version"
 ]) }}

@@ -13,5 +13,6 @@
     "coalesce(free_qty, 0) as free_qty",
     "unit",
     "tracking_no",
-    "coalesce(cancelled, false) as cancelled"
+    "coalesce(cancelled, false) as cancelled",
+    sender_version() ~ " as sender_version"
 ]) }}
