@@ -60,7 +60,7 @@ class Source:
 
 @dataclass(frozen=True)
 class FileResult:
-    """What became of one file: `records = loaded + rejected + left_out`; lines below the header = records + blank + total_lines.
+    """What became of one file: `records = loaded + rejected + left_out + blank + total_lines`, all that was read below the header.
 
     Attributes:
         date_from, date_to: business dates that the file covers: by its name, else those of its rows.
@@ -810,7 +810,7 @@ def _result(
         return FileResult(
             source=source,
             status="rejected",
-            records=refusal.records,
+            records=refusal.records + refusal.blank + refusal.total_lines,
             rejected=refusal.records,
             blank=refusal.blank,
             total_lines=refusal.total_lines,
@@ -824,7 +824,7 @@ def _result(
     return FileResult(
         source=source,
         status="loaded" if tally.loaded + tally.rejected + left_out else "nil",
-        records=tally.loaded + tally.rejected + left_out,
+        records=tally.loaded + tally.rejected + left_out + tally.blank + tally.total_lines,
         loaded=tally.loaded,
         rejected=tally.rejected,
         blank=tally.blank,

@@ -196,7 +196,9 @@ def _sources(folder: Path, commits: Sequence[Mapping[str, Any]]) -> dict[str, _S
         for entry in commit["files"]:
             is_last = all(last_read[identity] <= commit["seq"] for identity in _identities(commit["profile"], entry))
             if is_last:
-                source.records += max(entry["records"], entry["status"] == "rejected")
+                source.records += max(
+                    entry["records"] - entry["blank"] - entry["total_lines"], entry["status"] == "rejected"
+                )
                 standing.update((path, entry["name"]) for path in paths)
             else:
                 outdated.update({(path, entry["name"]): commit["feed"] for path in paths})

@@ -214,7 +214,7 @@ def test_a_second_replay_changes_nothing(mended: Any) -> None:
 def test_every_loaded_row_has_one_outcome(faulty: Any) -> None:
     assert (
         faulty.query(
-            "select file from reporting.row_conservation where records <> loaded + rejected + left_out "
+            "select file from reporting.row_conservation where records <> loaded + rejected + left_out + blank + total_lines "
             "or loaded <> current_versions + superseded + duplicates + deleted"
         )
         == []

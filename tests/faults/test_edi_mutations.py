@@ -202,7 +202,7 @@ def check_counts(kind, content: bytes) -> None:
         )
         batch = read_batch([source], reading, CONTRACTS[feed], route=profile.route(feed))
         (file,) = batch.files
-        assert file.records == file.loaded + file.rejected + file.left_out
+        assert file.records == file.loaded + file.rejected + file.left_out + file.blank + file.total_lines
         assert file.loaded == batch.rows.height
         if file.status != "rejected":
             assert file.rejected == batch.rejects["_record"].drop_nulls().n_unique()

@@ -42,7 +42,7 @@ def batch(*contents: bytes, profile: str = "csv_generic", ending: str = "csv"):
 def check(found, files: int) -> None:
     assert len(found.files) == files
     for file in found.files:
-        assert file.records == file.loaded + file.rejected + file.left_out
+        assert file.records == file.loaded + file.rejected + file.left_out + file.blank + file.total_lines
     assert sum(file.loaded for file in found.files) == found.rows.height
     rejected = found.rejects.filter(found.rejects["_record"].is_not_null()).select("_file", "_record").n_unique()
     whole = sum(file.rejected for file in found.files if file.status == "rejected")

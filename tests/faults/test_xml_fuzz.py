@@ -66,7 +66,7 @@ def test_a_damaged_file_is_accounted_for(profile, name, data):
 
     for batch in read(profile, name, content):
         (file,) = batch.files
-        assert file.records == file.loaded + file.rejected + file.left_out
+        assert file.records == file.loaded + file.rejected + file.left_out + file.blank + file.total_lines
         assert file.loaded == batch.rows.height
         records = batch.rejects["_record"].drop_nulls().n_unique()
         assert file.status == "rejected" or file.rejected == records

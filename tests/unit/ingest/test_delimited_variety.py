@@ -145,7 +145,7 @@ def test_a_report_with_pages_is_counted_line_by_line(landing, invoice):
 
     report = landing.run()
 
-    assert (report.records, report.loaded, report.blank, report.total_lines) == (2, 2, 2, 3)
+    assert (report.records, report.loaded, report.blank, report.total_lines) == (7, 2, 2, 3)
     assert landing.rows()["_record"].to_list() == [1, 2]
 
 

@@ -46,7 +46,15 @@ def commit(home: Path, contract: Contract, rows: pl.DataFrame, *, name: str) -> 
     folder = home / "bronze" / contract.feed / name
     folder.mkdir(parents=True)
     rows.write_parquet(folder / "rows.parquet")
-    entry = {"name": name, "sender": "D001", "sha256": name, "status": "loaded", "records": rows.height}
+    entry = {
+        "name": name,
+        "sender": "D001",
+        "sha256": name,
+        "status": "loaded",
+        "records": rows.height,
+        "blank": 0,
+        "total_lines": 0,
+    }
     CommitLog(home).create(
         {
             "feed": contract.feed,

@@ -226,7 +226,7 @@ totals: {values: ["Sub Total*", Grand Total], column: document_type}
 
     report = landing.run()
 
-    assert (report.records, report.loaded, report.blank, report.total_lines) == (4, 4, 1, 3)
+    assert (report.records, report.loaded, report.blank, report.total_lines) == (8, 4, 1, 3)
     assert landing.rows().select("document_no", "line_no", "business_date").rows() == [
         ("A", 1, date(2026, 3, 1)),
         ("A", 2, date(2026, 3, 1)),
