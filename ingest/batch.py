@@ -767,7 +767,7 @@ def _reject_rows(
                 finding.column,
                 finding.value,
                 texts[index, entry],
-                printable(f"{where}: {finding.problem}; {_next_step(finding.rule)}"),
+                printable(f"{where}: {finding.problem}; {finding.step or _next_step(finding.rule)}"),
                 index,
             )
         )

@@ -182,7 +182,7 @@ def test_errors_and_codes_without_their_last_digits_are_rejected(landing):
         (3, "mangled_code", "sender_sku_code", "8.90103E+12"),
         (4, "mangled_code", "sender_sku_code", "1.234567890123457E+17"),
         (5, "spreadsheet_error", "sender_outlet_code", "#N/A"),
-        (6, "type", "qty", "#DIV/0!"),
+        (6, "spreadsheet_error", "qty", "#DIV/0!"),
         (7, "spreadsheet_error", "batch_no", "#REF!"),
     ]
     assert "whose last digits are lost; have it sent as text" in report.problems[0]
