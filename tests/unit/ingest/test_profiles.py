@@ -45,6 +45,7 @@ def profile(**document):
         ({"mode": "replace"}, "needs a feed with a business date"),
         ({"sender": {"from": "constant"}}, "a constant sender needs `value`"),
         ({"period": {"pattern": r"\d+"}}, "named group `from`"),
+        ({"sheet_column": "Store"}, "`sheet_column` needs `format: xlsx`"),
         ({"id": "other"}, "must equal the file's name"),
         ({"dates": ["dd/mm/yyyy"]}, "is no date format"),
         ({"overrides": [{"sender": "D", "set": {"units_per_case": "many"}}]}, "is no integer"),
