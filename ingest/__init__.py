@@ -4,13 +4,14 @@ from ingest.bronze import Snapshot, write_snapshot
 from ingest.connectors.connection import Connection, ConnectionUnusable, from_environment
 from ingest.errors import IngestError, ProfileInvalid, UnknownFeed, UnknownProfile
 from ingest.fetching import FetchReport, fetch, sourced, waiting
-from ingest.job import CheckReport, IngestReport, LandedFile, check, landed, replay, run
+from ingest.job import CheckReport, Flagged, IngestReport, LandedFile, check, landed, replay, run
 
 __all__ = [
     "CheckReport",
     "Connection",
     "ConnectionUnusable",
     "FetchReport",
+    "Flagged",
     "IngestError",
     "IngestReport",
     "LandedFile",

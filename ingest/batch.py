@@ -550,7 +550,8 @@ def _skips(raw: pl.DataFrame, header: Sequence[str], total_at: int | None, readi
     if total_at is not None and reading.totals is not None:
         total |= cells[total_at].str.contains(f"^(?s:{reading.totals.marks})$").fill_null(False)
     if reading.repeated_header:
-        same = [cell.str.to_lowercase() == name.lower() for cell, name in zip(cells, header, strict=True) if name]
+        told = [(cell, name) for cell, name in zip(cells, header, strict=True) if name and name != reading.sheet_column]
+        same = [cell.str.to_lowercase() == name.lower() for cell, name in told]
         total |= pl.all_horizontal(same).fill_null(False)
     total &= ~pl.col("_broken")
     blank = pl.lit(False)
@@ -754,7 +755,8 @@ def _reject_rows(
         index, entry, record = place_of[finding.row]
         piece = pieces[index]
         line = piece.framed.line(entry)
-        where = f"{piece.source.name}, record {record} (line {line})"
+        sheet = f'sheet "{piece.framed.sheets[entry]}", ' if piece.framed.sheets else ""
+        where = f"{piece.source.name}, record {record} ({sheet}line {line})"
         if finding.column is not None:
             where += f", column {piece.plan.layout.title(finding.column)}"
         found.append(
@@ -767,7 +769,7 @@ def _reject_rows(
                 finding.column,
                 finding.value,
                 texts[index, entry],
-                printable(f"{where}: {finding.problem}; {_next_step(finding.rule)}"),
+                printable(f"{where}: {finding.problem}; {finding.step or _next_step(finding.rule)}"),
                 index,
             )
         )

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -16,13 +17,14 @@ from typing import Any
 
 import polars as pl
 import pyarrow as pa
+from pyarrow import compute as pc
 
 from ingest import archives, bronze, enrichment, readers
 from ingest.batch import Batch, Source, read_batch
 from ingest.connectors import folder
 from ingest.connectors.folder import LandingFile
 from ingest.connectors.sources import Ready
-from ingest.contracts import FEED_ORDER, Contract, load_contracts
+from ingest.contracts import FEED_ORDER, Contract, columns_of, load_contracts
 from ingest.enrichment import Geography
 from ingest.errors import FileUnreadable, IngestError, ProfileInvalid, UnknownFeed, UnknownProfile, printable
 from ingest.limits import DEFAULT, Limits
@@ -85,6 +87,23 @@ class IngestReport:
 
 
 @dataclass(frozen=True)
+class Flagged:
+    """Records that would load with a warning.
+
+    Attributes:
+        rule, column: the rule that they break, and the column that it is about, where it is about one alone.
+        values: what stands in that column -> records; empty for personal data.
+        meaning: what the rule asks for.
+    """
+
+    rule: str
+    column: str | None
+    records: int
+    values: Mapping[str, int]
+    meaning: str
+
+
+@dataclass(frozen=True)
 class CheckReport:
     """What a file would give."""
 
@@ -102,7 +121,15 @@ class CheckReport:
     rejects: pa.Table
     left_out_reasons: Mapping[str, int] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    flagged: tuple[Flagged, ...] = ()
     others: tuple[CheckReport, ...] = ()
+
+    @property
+    def sums(self) -> dict[str, Decimal]:
+        """Sums of the quantities and values that would load; columns in which nothing stands are left out."""
+        names = [name for name in self.rows.column_names if name.endswith(("qty", "value")) or name == "value_net"]
+        sums = {name: pc.sum(self.rows[name]).as_py() for name in names if pa.types.is_decimal(self.rows[name].type)}
+        return {name: total for name, total in sums.items() if total is not None}
 
     @property
     def exit_code(self) -> int:
@@ -198,7 +225,7 @@ def check(
 
     Args:
         sender: default: the constant of the profile, else the sender's folder in landing/, else the name of the folder in which the file lies.
-        feed: only this feed; default: those whose pattern fits the file's name.
+        feed: only this feed; default: those whose pattern fits the file's name. Members of an archive that fit others alone are passed over.
 
     Raises:
         UnknownProfile, UnknownFeed, FileNotFoundError: usage errors.
@@ -210,15 +237,21 @@ def check(
     for place in folder.unpacked(landed_file, limits):
         if place.member is not None and settings.ignores(place.name.rpartition("/")[2]):
             continue
+        fitting = settings.feeds_of(place.name.rpartition("/")[2])
+        if place.member is not None and feed and fitting and feed not in fitting:
+            continue
         for feed_id in (feed,) if feed else _feeds_of(settings, place):
             if feed_id not in settings.feeds:
                 raise UnknownFeed(f"profile {profile} has no feed {feed_id}", tuple(settings.feeds))
             report = _check_feed(job, place, settings, feed_id, sender)
             reports[feed_id] = _together(reports[feed_id], report) if feed_id in reports else report
     if not reports:
-        raise UnknownFeed(f"{file.name} holds nothing but files that profile {profile} ignores", tuple(settings.feeds))
-    first, *others = reports.values()
-    return replace(first, others=tuple(others))
+        others = f" or reads as other feeds than {feed}" if feed else ""
+        raise UnknownFeed(
+            f"{file.name} holds nothing but files that profile {profile} ignores{others}", tuple(settings.feeds)
+        )
+    first, *further = reports.values()
+    return replace(first, others=tuple(further))
 
 
 def _feeds_of(profile: Profile, file: LandingFile) -> tuple[str, ...]:
@@ -245,7 +278,33 @@ def _together(one: CheckReport, other: CheckReport) -> CheckReport:
         problems=(*one.problems, *other.problems),
         rows=pa.concat_tables([one.rows, other.rows]),
         rejects=pa.concat_tables([one.rejects, other.rejects]),
+        warnings=(*one.warnings, *other.warnings),
+        flagged=_flagged_together((*one.flagged, *other.flagged)),
     )
+
+
+def _flagged_together(flagged: Sequence[Flagged]) -> tuple[Flagged, ...]:
+    found: dict[tuple[str, str | None], Flagged] = {}
+    for one in flagged:
+        known = found.get((one.rule, one.column))
+        if known is not None:
+            values = Counter(known.values) + Counter(one.values)
+            one = replace(one, records=known.records + one.records, values=dict(values.most_common()))
+        found[one.rule, one.column] = one
+    return tuple(found.values())
+
+
+def _flagged(batch: Batch, contract: Contract) -> Iterator[Flagged]:
+    for rule in batch.warnings:
+        hits = batch.rows.filter(pl.col("_flags") // (1 << (rule.bit or 0)) % 2 == 1)
+        if not hits.height:
+            continue
+        about = [rule.column] if rule.column else columns_of(rule.expression)
+        column = about[0] if len(about) == 1 else None
+        values: dict[str, int] = {}
+        if column is not None and not contract.column(column).personal:
+            values = dict(Counter(hits[column].cast(pl.String).drop_nulls().sort()).most_common())
+        yield Flagged(rule.name, column, hits.height, values, rule.description)
 
 
 def _check_feed(job: _Job, place: LandingFile, settings: Profile, feed_id: str, sender: str | None) -> CheckReport:
@@ -275,6 +334,7 @@ def _check_feed(job: _Job, place: LandingFile, settings: Profile, feed_id: str, 
         rejects=rejects.to_arrow(),
         left_out_reasons=result.left_out_reasons,
         warnings=batch.warned,
+        flagged=tuple(_flagged(batch, group.contract)),
     )
 
 

@@ -241,10 +241,13 @@ def _refuse_missing(
         likeness, renamed = _nearest(column.name, unknown, reading)
         if column.required and column.default is None:
             names = [*reading.columns.get(column.name, ()), *([column.name] if reading.contract_names else [])]
+            hint = _was_it(renamed, column.name) if likeness >= _NEAR else ""
+            if not names and normal(column.name) in named:
+                hint = "; it is there under that very name: set `contract_names: true` in the profile"
             raise FileUnreadable(
                 "missing_column",
                 f"required column {column.name} is missing (expected as {' or '.join(names) or 'nothing: the profile names none'})"
-                f"{_was_it(renamed, column.name) if likeness >= _NEAR else ''}; the header has {_few(header)}",
+                f"{hint}; the header has {_few(header)}",
                 column=column.name,
             )
         if column.name in key and likeness >= _VERY_NEAR:

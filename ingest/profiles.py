@@ -305,6 +305,7 @@ class Reading(Settings):
     repeated_header: bool = False
     fill_down: Texts = ()
     sheet: str | None = None
+    sheet_column: str | None = Field(default=None, min_length=1)
     fixed_width: FixedWidth | None = None
     control_totals: Literal["strict", "lenient"] = "strict"
     totals: Totals | None = None
@@ -402,6 +403,8 @@ class Reading(Settings):
             raise ValueError("`delimiter` and `quote` are the same sign")
         if self.escape is not None and self.escape in (self.delimiter, self.quote):
             raise ValueError("`escape` is the same sign as `delimiter` or `quote`")
+        if self.sheet_column is not None and self.format != "xlsx":
+            raise ValueError("`sheet_column` needs `format: xlsx`: other formats have no sheets")
         if self.header is not None and (self.header_rows > 1 or self.repeated_header):
             raise ValueError("`header` says that the file has none; leave out `header_rows` and `repeated_header`")
         if self.digit_grouping != "western" and self.thousands is None:

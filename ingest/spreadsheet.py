@@ -11,9 +11,8 @@ from ingest.layout import Layout
 from ingest.normalise import Normalised
 from ingest.profiles import Reading
 from ingest.readers import Framed
-from ingest.validate import Finding
+from ingest.validate import SPREADSHEET_ERRORS, Finding, spreadsheet_error
 
-ERRORS = ("#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NUM!", "#NULL!", "#SPILL!", "#CALC!", "#GETTING_DATA")
 _CODE_ENDINGS = ("_code", "_no", "_id")
 _AS_A_NUMBER = r"^[0-9](?:[.,][0-9]+)?[Ee]\+[0-9]{1,3}$"
 
@@ -32,11 +31,11 @@ def find(
     reading: Reading,
     contract: Contract,
 ) -> Iterator[Finding]:
-    """Records with an error in a text column, or with a code such as 8.90103E+12, whose digits are lost."""
+    """Records with an error in a text column (those in others cannot be read as their type), or with a code such as 8.90103E+12, whose digits are lost."""
     texts = [column for column in contract.columns if column.kind == "string" and column.name in layout.cells]
     codes = [column for column in texts if _is_code(column, reading.key or contract.key)]
     checks = [
-        *((column, "spreadsheet_error", normalised.texts[column.name].is_in(ERRORS)) for column in texts),
+        *((column, "spreadsheet_error", normalised.texts[column.name].is_in(SPREADSHEET_ERRORS)) for column in texts),
         *((column, "mangled_code", normalised.texts[column.name].str.contains(_AS_A_NUMBER)) for column in codes),
     ]
     if not checks:
@@ -54,7 +53,7 @@ def find(
 
 def _problem(rule: str, value: str) -> str:
     if rule == "spreadsheet_error":
-        return f'"{value}" is an error of a spreadsheet where the value should be'
+        return spreadsheet_error(value)
     return f'"{value}" is what a spreadsheet made of a longer code, whose last digits are lost'
 
 

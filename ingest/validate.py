@@ -12,6 +12,18 @@ from ingest.layout import Layout
 from ingest.normalise import Normalised
 from ingest.profiles import Reading
 
+SPREADSHEET_ERRORS = (
+    "#N/A",
+    "#REF!",
+    "#VALUE!",
+    "#DIV/0!",
+    "#NAME?",
+    "#NUM!",
+    "#NULL!",
+    "#SPILL!",
+    "#CALC!",
+    "#GETTING_DATA",
+)
 Broken = Mapping[Rule, pl.Series]
 """Per rule of a contract the rows that break it."""
 
@@ -23,6 +35,7 @@ class Finding:
     Attributes:
         row: position in the raw frame.
         problem: the rest of a sentence that begins with the place.
+        step: what to do, where it is not what one does about the rule in general.
     """
 
     row: int
@@ -30,6 +43,7 @@ class Finding:
     column: str | None
     value: str | None
     problem: str
+    step: str | None = None
 
 
 def find(
@@ -108,6 +122,9 @@ def _findings(
     for name, mask in normalised.bad.items():
         column = contract.column(name)
         for row, value in _hits(raw, mask & is_record, _shown(column, normalised)):
+            if value in SPREADSHEET_ERRORS:
+                yield Finding(row, "spreadsheet_error", name, value, spreadsheet_error(value))
+                continue
             yield Finding(row, "type", name, value, f'"{value}" is no {column.kind}{_expected(column.kind, reading)}')
         excused[name] = mask | excused[name] if name in excused else mask
     for column in contract.columns:
@@ -116,9 +133,7 @@ def _findings(
         mask = normalised.frame[column.name].is_null() & is_record
         if column.name in excused:
             mask = mask & ~excused[column.name]
-        for row, value in _hits(raw, mask, _shown(column, normalised)):
-            problem = "is empty, but required" if value is None else f'"{value}" stands for nothing that is known'
-            yield Finding(row, "required", column.name, value, problem)
+        yield from _missing(raw, mask, column, normalised, layout, reading, contract)
     for rule, mask in broken.items():
         mask = mask & is_record
         if rule.severity != "error" or not mask.any():
@@ -133,6 +148,53 @@ def _findings(
                 else f'"{value}": {_lower(rule.description)}'
             )
             yield Finding(row, rule.name, rule.column, value, problem)
+
+
+def _missing(
+    raw: pl.DataFrame,
+    mask: pl.Series,
+    column: Column,
+    normalised: Normalised,
+    layout: Layout,
+    reading: Reading,
+    contract: Contract,
+) -> Iterator[Finding]:
+    """Records without a required value, each with the place from which the profile takes it."""
+    name, derive = column.name, reading.derive.get(column.name)
+    if derive is not None and layout.places(derive.column):
+        index = layout.index(derive.column)
+        source = pl.col(f"c{index}")
+        if any(contract.column(own).personal for own, place in layout.cells.items() if place == index):
+            source = masked(source)
+        for row, value in _hits(raw, mask, source):
+            told = "is empty" if value is None else f'"{value}" begins with none of {", ".join(derive.prefixes)}'
+            yield Finding(
+                row,
+                "required",
+                name,
+                value,
+                f"is empty, but required, and in {derive.column}, which tells it, {told}",
+                "have the sender mend the value, or list its prefix under `derive` in the profile",
+            )
+        return
+    for row, value in _hits(raw, mask, _shown(column, normalised)):
+        if name == "business_date" and reading.period.gives_business_date:
+            yield Finding(
+                row,
+                "required",
+                name,
+                value,
+                "is empty, but required, and the file's name tells no day as `period` in the profile writes it",
+                "state there the `pattern` and the `format` of the dates in the name",
+            )
+            continue
+        problem = "is empty, but required" if value is None else f'"{value}" stands for nothing that is known'
+        yield Finding(row, "required", name, value, problem)
+
+
+def spreadsheet_error(value: str) -> str:
+    """The problem with an error of a spreadsheet, to follow the place."""
+    return f'"{value}" is an error of a spreadsheet where the value should be'
 
 
 def _shown(column: Column, normalised: Normalised) -> pl.Expr:

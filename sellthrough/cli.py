@@ -198,12 +198,16 @@ def replay(settings: Settings, as_json: bool, profile: str | None, sender: str |
 @main.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--profile", required=True, help="How the sender writes.")
-@click.option("--sender", help="Who sent it [default: from the folder below landing/].")
+@click.option("--sender", help="Who sent it [default: from the folder in landing/, or that of the file].")
 @click.option("--feed", help="What it holds [default: from the file name].")
 @click.option(
-    "--rows", type=click.Path(dir_okay=False, path_type=Path), help="Write the rows that would load as Parquet."
+    "--rows",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the rows that would load as Parquet; those of a second feed go beside it, as NAME.FEED.parquet.",
 )
-@click.option("--rejects", type=click.Path(dir_okay=False, path_type=Path), help="Write the rejects as Parquet.")
+@click.option(
+    "--rejects", type=click.Path(dir_okay=False, path_type=Path), help="Write the rejects as Parquet, likewise."
+)
 @common
 def check(
     settings: Settings,
@@ -216,6 +220,8 @@ def check(
     rejects: Path | None,
 ) -> int:
     """Dry run of one file: what would load, what would be rejected and why. Nothing is written but what you ask for."""
+    from dataclasses import asdict
+
     import ingest as stage
 
     report = stage.check(
@@ -230,19 +236,31 @@ def check(
     )
     from pyarrow import parquet
 
-    for table, path in ((report.rows, rows), (report.rejects, rejects)):
-        if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            parquet.write_table(table, path)
-    counts = ("feed", "sender", "records", "loaded", "rejected", "blank", "total_lines", "left_out", "rules")
+    for part in (report, *report.others):
+        for table, path in ((part.rows, rows), (part.rejects, rejects)):
+            if path is not None:
+                own = path if part is report else path.with_suffix(f".{part.feed}{path.suffix}")
+                own.parent.mkdir(parents=True, exist_ok=True)
+                parquet.write_table(table, own)
+    counts = ("feed", "sender", "records", "loaded", "rejected", "blank", "total_lines", "left_out")
     if as_json:
-        others = [{name: getattr(other, name) for name in counts} for other in report.others]
-        terminal.show_json({**{name: getattr(report, name) for name in counts}, "others": others})
+        names = (*counts, "rules", "sums")
+        first, *others = (
+            {
+                **{name: getattr(part, name) for name in names},
+                "flagged": [asdict(flagged) for flagged in part.flagged],
+            }
+            for part in (report, *report.others)
+        )
+        terminal.show_json({**first, "others": others})
     else:
         for part in (report, *report.others):
-            terminal.show(
-                f"{file}: " + ", ".join(f"{name} {getattr(part, name)}" for name in counts if name != "rules")
-            )
+            terminal.show(f"{file}: " + ", ".join(f"{name} {getattr(part, name)}" for name in counts))
+            if part.sums:
+                terminal.show(
+                    "Sums of what would load: " + ", ".join(f"{name} {part.sums[name]}" for name in part.sums)
+                )
+            terminal.show_rows("Would load with a warning", [_shown_flagged(flagged) for flagged in part.flagged])
             columns = ["_record", "_line", "rule", "column", "value", "message"]
             terminal.show_rows("Rejected", part.rejects.select(columns).to_pylist())
             for warning in part.warnings:
@@ -599,6 +617,14 @@ def _show_fetched(report: Any, as_json: bool) -> int:
         for failure in report.failures:
             terminal.complain(failure)
     return report.exit_code or code
+
+
+def _shown_flagged(flagged: Any) -> dict[str, Any]:
+    """A warning with the values that it is about, the most frequent first."""
+    values = [f"{value} ({count})" for value, count in flagged.values.items()]
+    shown = ", ".join(values[:5]) + (f" and {len(values) - 5} more" if len(values) > 5 else "")
+    names = ("rule", "column", "records")
+    return {**{name: getattr(flagged, name) for name in names}, "values": shown, "meaning": flagged.meaning}
 
 
 def _show_taken(report: Any, as_json: bool) -> int:

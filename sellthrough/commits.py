@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,21 @@ def commits(settings: Settings) -> Iterator[dict[str, Any]]:
     """Every commit, in order."""
     for path in sorted(_paths(settings)):
         yield json.loads(path.read_text(encoding="utf-8"))
+
+
+def last_readings(log: Iterable[dict[str, Any]]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Each file once, as it was last read, with the commit of that reading: a replay takes the place of what it read again."""
+    readings: dict[tuple[str, ...], tuple[dict[str, Any], dict[str, Any]]] = {}
+    for commit in log:
+        for file in commit["files"]:
+            content = (commit.get("profile", ""), commit["feed"], file["sender"], file["sha256"])
+            named = (*content, file["name"])
+            if file["status"] == "loaded" or content in readings:
+                readings.pop(named, None)
+                readings[content] = (commit, file)
+            else:
+                readings[named] = (commit, file)
+    return list(readings.values())
 
 
 def live_paths(settings: Settings, kind: str) -> list[Path]:

@@ -12,10 +12,13 @@ from typing import Any
 import duckdb
 
 import ingest
-from sellthrough.commits import commits, live_paths
+from sellthrough.commits import commits, last_readings, live_paths
 from sellthrough.errors import NotBuilt
 from sellthrough.files import read_json
 from sellthrough.settings import Settings
+
+Readings = list[tuple[dict[str, Any], dict[str, Any]]]
+"""Files as they were last read, each with the commit of that reading."""
 
 
 @dataclass(frozen=True)
@@ -45,18 +48,18 @@ def status(settings: Settings, as_of: date | None = None) -> Status:
         as_of: lateness up to this day; default: everything that was published.
     """
     log = list(commits(settings))
+    readings = last_readings(log)
     return Status(
         home=str(settings.home),
         commits=len(log),
-        feeds=_feeds(log),
+        feeds=_feeds(log, readings),
         waiting=ingest.waiting(settings.home),
         lateness=_published(settings, LATENESS, [as_of or settings.as_of or date.max]),
-        rejects=_rejects(settings),
+        rejects=_rejects(settings, log, readings),
         warnings=_published(settings, QUALITY, []),
         refused_files=[
             {"file": file["name"], "feed": commit["feed"], "seq": commit["seq"]}
-            for commit in log
-            for file in commit["files"]
+            for commit, file in readings
             if file["status"] == "rejected"
         ],
         file_warnings=_file_warnings(log),
@@ -118,7 +121,8 @@ def _published(settings: Settings, query: str, parameters: list[Any]) -> list[di
         return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
 
-def _feeds(log: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _feeds(log: list[dict[str, Any]], readings: Readings) -> list[dict[str, Any]]:
+    """What was counted of the files of each feed, as they were last read."""
     feeds: dict[str, dict[str, Any]] = {}
     counts = ("records", "loaded", "rejected", "blank", "total_lines", "left_out")
     for commit in log:
@@ -127,13 +131,12 @@ def _feeds(log: list[dict[str, Any]]) -> list[dict[str, Any]]:
             {"feed": commit["feed"], "senders": set(), "files": 0, **dict.fromkeys(counts, 0), "last_seq": 0},
         )
         feed["last_seq"] = max(feed["last_seq"], commit["seq"])
-        if commit.get("replay"):
-            continue
-        for file in commit["files"]:
-            feed["files"] += 1
-            feed["senders"].add(file["sender"])
-            for count in counts:
-                feed[count] += file[count]
+    for commit, file in readings:
+        feed = feeds[commit["feed"]]
+        feed["files"] += 1
+        feed["senders"].add(file["sender"])
+        for count in counts:
+            feed[count] += file[count]
     return [{**feed, "senders": len(feed["senders"])} for feed in feeds.values()]
 
 
@@ -151,16 +154,25 @@ def _file_warnings(log: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def _rejects(settings: Settings) -> list[dict[str, Any]]:
-    """Rejected records by feed and rule, with one example each."""
+def _rejects(settings: Settings, log: list[dict[str, Any]], readings: Readings) -> list[dict[str, Any]]:
+    """Rejected records by feed and rule, with one example each, without those of files that were read again since."""
     paths = live_paths(settings, "rejects")
     if not paths:
         return []
+    read = {(commit["rejects"], file["name"]) for commit in log if commit["rejects"] for file in commit["files"]}
+    read_again = sorted(read - {(commit["rejects"], file["name"]) for commit, file in readings})
     with duckdb.connect() as con:
         result = con.execute(
-            "select split_part(filename, '/', -3) as feed, rule, count(*) as records, any_value(_file || coalesce(', record ' || _record, '')) as example, "
-            "any_value(message) as message from read_parquet(?, union_by_name = true, filename = true) group by all order by records desc, feed, rule",
-            [[str(path) for path in paths]],
+            "select split_part(filename, '/', -3) as feed, rule, count(distinct (_file, _record)) as records, "
+            "any_value(_file || coalesce(', record ' || _record, '')) as example, "
+            "any_value(message) as message from read_parquet(?, union_by_name = true, filename = true) "
+            "anti join (select unnest(?::varchar[]) as filename, unnest(?::varchar[]) as _file) using (filename, _file) "
+            "group by all order by records desc, feed, rule",
+            [
+                [str(path) for path in paths],
+                [str(settings.bronze / path) for path, _ in read_again],
+                [name for _, name in read_again],
+            ],
         )
         names = [column[0] for column in result.description or ()]
         return [dict(zip(names, row, strict=True)) for row in result.fetchall()]

@@ -33,7 +33,19 @@ def frame(data: bytes, reading: Reading, limits: Limits = DEFAULT) -> Framed:
     names = _chosen(workbook, reading)
     sheets = [_Sheet(workbook, name, package.errors(name) if package else {}, reading) for name in names]
     filled = [sheet for sheet in sheets if sheet.rows] or sheets[:1]
-    framed = [_frame_sheet(sheet, reading, limits) for sheet in filled]
+    framed = []
+    for sheet in filled:
+        try:
+            framed.append(_frame_sheet(sheet, reading, limits))
+        except FileUnreadable as error:
+            if len(filled) == 1:
+                raise
+            raise FileUnreadable(
+                error.rule,
+                f"sheet {sheet.name!r}: {error.message}; state in the profile which `sheet` counts, if this one does not",
+                value=sheet.name,
+                line=error.line,
+            ) from error
     for sheet, one in zip(filled, framed, strict=True):
         if one.header != framed[0].header:
             raise FileUnreadable(
@@ -41,7 +53,7 @@ def frame(data: bytes, reading: Reading, limits: Limits = DEFAULT) -> Framed:
                 f"sheets {filled[0].name!r} and {sheet.name!r} have different headers; state in the profile which `sheet` counts",
                 value=sheet.name,
             )
-    return framed[0] if len(framed) == 1 else _joined(framed)
+    return framed[0] if len(framed) == 1 else _joined(framed, [sheet.name for sheet in filled])
 
 
 class _Sheet:
@@ -89,7 +101,6 @@ def _frame_sheet(sheet: _Sheet, reading: Reading, limits: Limits) -> Framed:
     below = rows[at:]
     while below and not any(cell != "" for cell in below[-1]):
         below.pop()
-    names = column_names(width)
     broken: dict[int, Broken] = {}
     first_line = at + 1
     if below and len(below[0]) > width:
@@ -101,10 +112,12 @@ def _frame_sheet(sheet: _Sheet, reading: Reading, limits: Limits) -> Framed:
                 )
     columns = list(zip(*below, strict=True))[:width] if below else []
     columns += [("",) * len(below)] * (width - len(columns))
-    cells = pl.DataFrame(
-        {name: _texts(column) for name, column in zip(names, columns, strict=True)},
-        schema=dict.fromkeys(names, pl.String),
-    )
+    texts = [_texts(column) for column in columns]
+    if reading.sheet_column is not None:
+        header.append(reading.sheet_column)
+        texts.append([sheet.name if any(cell != "" for cell in row) else "" for row in below])
+    names = column_names(len(header))
+    cells = pl.DataFrame(dict(zip(names, texts, strict=True)), schema=dict.fromkeys(names, pl.String))
     return Framed(
         header=tuple(header),
         entries=len(below),
@@ -124,7 +137,7 @@ def _header(sheet: _Sheet, reading: Reading) -> list[str]:
     return join_headers(levels, spans)
 
 
-def _joined(sheets: Sequence[Framed]) -> Framed:
+def _joined(sheets: Sequence[Framed], names: Sequence[str]) -> Framed:
     """The entries of several sheets with one header, one after the other."""
     broken: dict[int, Broken] = {}
     start = 0
@@ -138,6 +151,7 @@ def _joined(sheets: Sequence[Framed]) -> Framed:
         cells=pl.concat([sheet.cells for sheet in sheets if sheet.cells is not None]),
         lines=[line for sheet in sheets for line in sheet.lines or ()],
         broken=broken,
+        sheets=[name for sheet, name in zip(sheets, names, strict=True) for _ in range(sheet.entries)],
     )
 
 

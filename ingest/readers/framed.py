@@ -67,6 +67,7 @@ class Framed:
         spans: number of lines of entries that take more than one.
         texts: text of each entry, where it is no run of lines.
         left_out: records that the format itself declares as not to be counted, by index of the entry, with the reason.
+        sheets: name of the sheet in which each entry stands, where there are several.
         totals: entries that the format itself declares as header or trailer, by index.
     """
 
@@ -85,6 +86,7 @@ class Framed:
     spans: dict[int, int] = field(default_factory=dict)
     texts: Sequence[str] | None = None
     left_out: dict[int, str] = field(default_factory=dict)
+    sheets: Sequence[str] = ()
     totals: frozenset[int] = frozenset()
 
     def raws(self, indices: Sequence[int]) -> list[str]:

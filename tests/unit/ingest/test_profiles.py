@@ -45,6 +45,7 @@ def profile(**document):
         ({"mode": "replace"}, "needs a feed with a business date"),
         ({"sender": {"from": "constant"}}, "a constant sender needs `value`"),
         ({"period": {"pattern": r"\d+"}}, "named group `from`"),
+        ({"sheet_column": "Store"}, "`sheet_column` needs `format: xlsx`"),
         ({"id": "other"}, "must equal the file's name"),
         ({"dates": ["dd/mm/yyyy"]}, "is no date format"),
         ({"overrides": [{"sender": "D", "set": {"units_per_case": "many"}}]}, "is no integer"),
@@ -229,6 +230,49 @@ feeds:
     ]
     assert landing.rejects().select("_record", "rule", "column", "value").rows()[0] == (3, "split", "id", "BILL-1")
     assert report.exit_code == 1
+
+
+def test_a_record_whose_type_no_prefix_tells_is_rejected_with_what_it_has(landing):
+    landing.config(
+        "profiles/p.yaml",
+        "contract_names: true\n"
+        "derive: {document_type: {column: document_no, prefixes: {INV/: INVOICE, SRN/: CREDIT_NOTE}}}\n"
+        "feeds: {dms_invoice_line: {files: '*'}}\n",
+    )
+    header = "document_no,line_no,business_date,sender_outlet_code,sender_sku_code,qty,unit,value_net\n"
+    landing.put("p/D1/a.csv", header + "INV/1,1,2026-03-01,O,S,1,EA,1\nXX/2,1,2026-03-01,O,S,1,EA,1\n")
+
+    report = landing.run()
+
+    assert report.loaded == 1
+    assert report.problems[0].endswith(
+        'column document_type: is empty, but required, and in document_no, which tells it, "XX/2" begins with none of INV/, SRN/; '
+        "have the sender mend the value, or list its prefix under `derive` in the profile"
+    )
+
+
+def test_a_name_that_tells_no_day_is_the_reason_why_records_have_none(landing):
+    landing.config(
+        "profiles/p.yaml",
+        "contract_names: true\nperiod: {gives_business_date: true}\nfeeds: {dms_stock: {files: '*'}}\n",
+    )
+    landing.put("p/D1/stock_20260331.csv", "sender_sku_code,closing_qty,unit\nS,1,EA\n")
+
+    assert (
+        landing.run()
+        .problems[0]
+        .endswith(
+            "column business_date: is empty, but required, and the file's name tells no day as `period` in the profile writes it; "
+            "state there the `pattern` and the `format` of the dates in the name"
+        )
+    )
+
+
+def test_columns_that_bear_our_names_unasked_are_pointed_out(landing):
+    landing.config("profiles/p.yaml", "feeds: {dms_stock: {files: '*'}}\n")
+    landing.put("p/D1/stock_2026-03-31.csv", "business_date,sender_sku_code,closing_qty,unit\n2026-03-31,S,1,EA\n")
+
+    assert "under that very name: set `contract_names: true` in the profile" in landing.run().problems[0]
 
 
 def test_a_declared_total_row_may_be_marked_in_any_column(landing):

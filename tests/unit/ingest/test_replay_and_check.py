@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zipfile
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -123,6 +125,47 @@ def test_a_check_of_a_file_that_cannot_be_read_says_so(landing, tmp_path):
     report = ingest.check(landing.home, path, profile="csv_generic")
 
     assert (report.exit_code, report.rules, report.rejects.num_rows) == (1, {"empty_file": 1}, 1)
+
+
+def test_a_check_tells_what_would_load_with_a_warning_and_what_it_sums_up_to(landing, invoice, tmp_path):
+    lines = invoice(("A", 1, "2026-03-01", "2", "10"), ("B", 1, "2026-03-01", "3", "5.5"))
+    path = tmp_path / "dms_invoice_line_2026-03-01.csv"
+    path.write_text(lines + "INVOICE,C,1,2026-03-01,O1,S1,1,DOZ,7\nINVOICE,D,1,2026-03-01,O1,S1,x,EA,100\n")
+
+    report = ingest.check(landing.home, path, profile="csv_generic")
+
+    (flagged,) = report.flagged
+    assert (flagged.rule, flagged.column, flagged.records, flagged.values) == ("unknown_unit", "unit", 1, {"DOZ": 1})
+    assert report.sums == {"qty": Decimal("6"), "value_net": Decimal("22.5")}
+
+
+STOCK = "business_date,sender_sku_code,closing_qty,unit\n2026-03-01,S1,5,{unit}\n"
+
+
+def archive(path: Path, invoice) -> Path:
+    with zipfile.ZipFile(path, "w") as packed:
+        packed.writestr("dms_invoice_line_2026-03-01.csv", invoice(("A", 1, "2026-03-01", "1", "1")))
+        packed.writestr("dms_stock_2026-03-01_a.csv", STOCK.format(unit="DOZ"))
+        packed.writestr("dms_stock_2026-03-01_b.csv", STOCK.format(unit="DOZ").replace("S1", "S2"))
+    return path
+
+
+def test_a_check_adds_up_the_members_of_an_archive_by_feed(landing, invoice, tmp_path):
+    report = ingest.check(landing.home, archive(tmp_path / "x.zip", invoice), profile="csv_generic")
+
+    (stock,) = report.others
+    assert (report.feed, report.sums["qty"]) == ("dms_invoice_line", 1)
+    assert (stock.feed, stock.sums, stock.flagged[0].values) == ("dms_stock", {"closing_qty": 10}, {"DOZ": 2})
+
+
+def test_a_check_of_one_feed_passes_over_the_members_of_others(landing, invoice, tmp_path):
+    path = archive(tmp_path / "x.zip", invoice)
+
+    report = ingest.check(landing.home, path, profile="csv_generic", feed="dms_stock")
+
+    assert (report.feed, report.records, report.loaded, report.others) == ("dms_stock", 2, 2, ())
+    with pytest.raises(ingest.UnknownFeed, match="other feeds than dms_claim"):
+        ingest.check(landing.home, path, profile="csv_generic", feed="dms_claim")
 
 
 def test_a_check_needs_a_known_profile_and_feed(landing, tmp_path):

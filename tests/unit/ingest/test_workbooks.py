@@ -133,6 +133,70 @@ def test_sheets_with_different_headers_are_refused():
         framed(workbook(fill), sheet="S*")
 
 
+SHEET_PER_STORE = """
+format: xlsx
+contract_names: true
+sheet: "Store *"
+feeds:
+  pos_sale:
+    files: "*.xlsx"
+    sheet_column: Sheet
+    split: [{column: Sheet, pattern: 'Store (?P<sender_outlet_code>.+)'}]
+    constants: {unit: EA}
+"""
+
+
+def stores(*rows: list[Any]) -> bytes:
+    def fill(book: Any) -> None:
+        for name in ("Store 7", "Store 12", "Legend"):
+            page = book.add_worksheet(name)
+            for index, row in enumerate([["sender_sku_code", "business_date", "qty"], *rows]):
+                page.write_row(index, 0, row)
+
+    return workbook(fill)
+
+
+def test_the_name_of_a_sheet_can_tell_the_store(landing):
+    landing.config("profiles/p.yaml", SHEET_PER_STORE)
+    landing.put("p/R1/x.xlsx", stores(["S1", "2026-03-01", 2], [], ["S2", "2026-03-01", 3]))
+
+    report = landing.run()
+
+    assert (report.records, report.loaded, report.blank, report.exit_code) == (4, 4, 2, 0)
+    assert landing.rows("pos_sale").select("sender_outlet_code", "sender_sku_code").rows() == [
+        ("7", "S1"),
+        ("7", "S2"),
+        ("12", "S1"),
+        ("12", "S2"),
+    ]
+
+
+def test_a_header_that_is_repeated_on_a_sheet_whose_name_counts_is_no_record(landing):
+    landing.config("profiles/p.yaml", SHEET_PER_STORE + "repeated_header: true\n")
+    landing.put("p/R1/x.xlsx", stores(["S1", "2026-03-01", 2], ["sender_sku_code", "business_date", "qty"]))
+
+    report = landing.run()
+
+    assert (report.records, report.loaded, report.total_lines) == (2, 2, 2)
+
+
+def test_a_record_of_several_sheets_is_rejected_with_the_name_of_its_sheet(landing):
+    landing.config("profiles/p.yaml", SHEET_PER_STORE)
+    landing.put("p/R1/x.xlsx", stores(["S1", "2026-03-01", "two"]))
+
+    assert 'record 2 (sheet "Store 12", line 2), column qty' in landing.run().problems[1]
+
+
+def test_a_sheet_without_a_header_is_named():
+    def fill(book: Any) -> None:
+        book.add_worksheet("Data").write_row(0, 0, ["title"])
+        book.get_worksheet_by_name("Data").write_row(1, 0, ["a", "b"])
+        book.add_worksheet("Legend").write_row(0, 0, ["net of tax"])
+
+    with pytest.raises(FileUnreadable, match="sheet 'Legend': has no header below its 1 title rows; state"):
+        framed(workbook(fill), sheet="*", title_rows=1)
+
+
 def test_typed_cells_become_the_text_that_a_person_would_have_typed():
     def fill(book: Any) -> None:
         page = book.add_worksheet()
@@ -182,7 +246,7 @@ def test_errors_and_codes_without_their_last_digits_are_rejected(landing):
         (3, "mangled_code", "sender_sku_code", "8.90103E+12"),
         (4, "mangled_code", "sender_sku_code", "1.234567890123457E+17"),
         (5, "spreadsheet_error", "sender_outlet_code", "#N/A"),
-        (6, "type", "qty", "#DIV/0!"),
+        (6, "spreadsheet_error", "qty", "#DIV/0!"),
         (7, "spreadsheet_error", "batch_no", "#REF!"),
     ]
     assert "whose last digits are lost; have it sent as text" in report.problems[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,25 @@ def test_every_command_takes_home_as_of_and_json(command: str) -> None:
 
     assert shown.exit_code == 0
     assert all(option in shown.output for option in ("--home", "--as-of", "--json"))
+
+
+def test_a_check_of_an_archive_writes_the_rows_of_each_feed(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as packed:
+        packed.writestr("sku_2026-03-01.csv", "sku_code,sku_name\nS1,Soap\n")
+        packed.writestr(
+            "dms_stock_2026-03-01.csv",
+            "business_date,sender_sku_code,closing_qty,unit\n2026-03-01,S1,5,DOZ\n",
+        )
+    arguments = ["check", str(tmp_path / "x.zip"), "--profile", "csv_generic", "--sender", "D1"]
+    options = ["--home", str(tmp_path / "home"), "--rows", str(tmp_path / "rows.parquet")]
+
+    ended = CliRunner().invoke(cli.main, [*arguments, *options])
+
+    assert ended.exit_code == 0
+    (further,) = {path.name for path in tmp_path.glob("*.parquet")} - {"rows.parquet"}
+    assert further == "rows.dms_stock.parquet"
+    assert "Sums of what would load: closing_qty 5.000" in ended.output
+    assert "DOZ (1)" in ended.output
 
 
 def test_a_wrong_date_is_a_usage_error(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from sellthrough.settings import Settings
 
 def file(name: str, **counts: int) -> dict[str, object]:
     base = dict.fromkeys(("records", "loaded", "rejected", "blank", "total_lines", "left_out"), 0)
-    return {"name": name, "sender": "D001", "status": "loaded", **base, **counts}
+    return {"name": name, "sender": "D001", "sha256": name, "status": "loaded", **base, **counts}
 
 
 @pytest.fixture
@@ -101,6 +101,28 @@ def test_a_path_that_a_later_commit_replaced_is_not_read(settings: Settings) -> 
 
     assert last_seq(settings) == 3
     assert live_paths(settings, "rejects") == []
+
+
+def test_a_file_that_was_read_again_counts_as_it_was_last_read(settings: Settings) -> None:
+    replay = {"seq": 3, "feed": "dms_stock", "replay": True, "rows": None, "rejects": None, "replaces": []}
+    files = [file("p/D001/a.csv", records=10, loaded=10), file("p/D001/b.csv", records=2, loaded=2)]
+    (settings.bronze / "_commits" / "0000000003.json").write_text(json.dumps({**replay, "files": files}))
+
+    report = status.status(settings)
+
+    (feed,) = report.feeds
+    assert (feed["files"], feed["records"], feed["loaded"], feed["rejected"], feed["last_seq"]) == (2, 12, 12, 0, 3)
+    assert report.rejects == []
+    assert report.refused_files == []
+
+
+def test_rejects_count_again_when_a_file_is_read_as_it_was_at_first(settings: Settings) -> None:
+    for seq, rejects in ((3, None), (4, "dms_stock/abc/rejects.parquet")):
+        replay = {"seq": seq, "feed": "dms_stock", "replay": True, "rows": None, "rejects": rejects, "replaces": []}
+        files = [file("p/D001/a.csv", records=10, loaded=9, rejected=1)]
+        (settings.bronze / "_commits" / f"{seq:010d}.json").write_text(json.dumps({**replay, "files": files}))
+
+    assert [(row["rule"], row["records"]) for row in status.status(settings).rejects] == [("type", 1)]
 
 
 def test_tracing_a_figure_before_anything_is_published_says_what_to_do(settings: Settings) -> None:
