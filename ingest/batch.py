@@ -174,10 +174,12 @@ class _Part:
     Attributes:
         rows: what is loaded, with `_f`, the place of its piece.
         rejects: in the order of the records, with `_f`.
+        absent: optional columns of which neither the files nor the profile state anything.
     """
 
     rows: pl.DataFrame
     rejects: pl.DataFrame
+    absent: frozenset[str]
 
 
 @dataclass
@@ -243,7 +245,7 @@ def read_batch(
     for together in _bounded(pieces):
         part = _read_together(together, reading, contract, geographies or {}, route, tallies)
         if spool is not None:
-            spool.write("rows", part.rows)
+            spool.write("rows", part.rows.drop(part.absent))
             spool.write("rejects", part.rejects)
         else:
             rows.append(part.rows)
@@ -379,7 +381,8 @@ def _read_together(
     columns = [*contract.names, *(column for column in ENVELOPE if column != "_pos")]
     rejects = rejects.drop("_f")
     _digest_rejects(rejects, tallies)
-    return _Part(rows.with_columns(name.alias("_file")).select(columns), rejects)
+    absent = frozenset.intersection(*(part.absent for part in parts))
+    return _Part(rows.with_columns(name.alias("_file")).select(columns), rejects, absent)
 
 
 def _count_rows(
@@ -622,7 +625,8 @@ def _judge(
     loaded = is_record & ~pl.Series(rejected)
     rows = keyed(frame if loaded.all() else frame.filter(loaded), reading.key or contract.key)
     _count_rows(rows, normalised.empty, pieces, contract, tallies)
-    return _Part(rows, _reject_rows(findings, raw, normalised.frame["_sender"], pieces))
+    absent = frozenset(name for name in normalised.empty if not contract.column(name).required)
+    return _Part(rows, _reject_rows(findings, raw, normalised.frame["_sender"], pieces), absent)
 
 
 def _numbers(raw: pl.DataFrame, items: Sequence[tuple[_Piece, _Tally]]) -> pl.Series:

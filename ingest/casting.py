@@ -264,12 +264,13 @@ def _from_serial(text: pl.Expr, system: str) -> pl.Expr:
 def to_decimal(number: pl.Expr, scale: int) -> pl.Expr:
     """Cast plain numbers to DECIMAL(18, scale), rounding half away from zero.
 
-    Decimals beyond the tenth are cut off first, which leaves every tie as it is: the cast itself would round half to even.
+    Decimals beyond the tenth are cut off first, which leaves every tie as it is: the cast itself would round half to even. What has more
+    digits than can be right is null before it is rounded, which would fail where there is no room for a carry.
     """
     cut = (
         pl.when(number.str.len_bytes() > 12)
         .then(number.str.replace(rf"(\.\d{{{_SPARE_DECIMALS}}})\d+", "$1"))
         .otherwise(number)
     )
-    exact = cut.cast(pl.Decimal(38, _SPARE_DECIMALS), strict=False)
+    exact = cut.cast(pl.Decimal(30, _SPARE_DECIMALS), strict=False).cast(pl.Decimal(38, _SPARE_DECIMALS))
     return exact.round(scale, mode="half_away_from_zero").cast(pl.Decimal(18, scale), strict=False)

@@ -33,11 +33,14 @@ class Spool:
         return self.folder / f"{name}.parquet" if name in self._writers else None
 
     def write(self, name: str, frame: pl.DataFrame) -> None:
-        """Add to the rows or the rejects."""
+        """Add to the rows or the rejects. What the first frame lacks of the schema is left out of the file."""
         if not frame.height:
             return
         if name not in self._writers:
-            self._writers[name] = _Writer(self.folder / f"{name}.parquet", self._schemas[name])
+            schema = {
+                column: dtype for column, dtype in self._schemas[name].items() if column in (*frame.columns, "_pos")
+            }
+            self._writers[name] = _Writer(self.folder / f"{name}.parquet", schema)
         self._writers[name].write(frame)
 
     def close(self) -> None:
@@ -76,6 +79,8 @@ class _Writer:
             first = self._rows + 1
             frame = frame.with_columns(pl.int_range(first, first + pl.len(), dtype=pl.Int64).alias("_pos"))
         self._rows += frame.height
+        if set(frame.columns) != set(self._schema):
+            raise AssertionError(f"{self.path.name} has {sorted(self._schema)}, not {sorted(frame.columns)}")
         self._put(frame.select(list(self._schema)))
 
     def close(self) -> None:

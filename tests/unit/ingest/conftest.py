@@ -13,6 +13,7 @@ import pytest
 
 import ingest
 from ingest.bronze import CommitLog
+from ingest.contracts import REJECTS, load_contracts
 
 INVOICE = "document_type,document_no,line_no,business_date,sender_outlet_code,sender_sku_code,qty,unit,value_net\n"
 SEMICOLON = (
@@ -62,7 +63,9 @@ class Landing:
         paths = [
             self.home / "bronze" / commit[kind] for commit in self.commits() if commit["feed"] == feed and commit[kind]
         ]
-        return pl.concat([pl.read_parquet(path) for path in paths]) if paths else pl.DataFrame()
+        schema = load_contracts(self.home)[feed].schema if kind == "rows" else REJECTS
+        tables = [pl.DataFrame(schema=schema), *(pl.read_parquet(path) for path in paths)]
+        return pl.concat(tables, how="diagonal") if paths else pl.DataFrame()
 
 
 @pytest.fixture

@@ -5,15 +5,16 @@ from __future__ import annotations
 import gzip
 from unittest.mock import patch
 
+import duckdb
 import polars as pl
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import ingest
-from ingest import batch, job
+from ingest import batch, job, quality
 from ingest.batch import Source, read_batch
-from ingest.contracts import REJECTS, load_contracts
+from ingest.contracts import ENVELOPE, REJECTS, load_contracts
 from ingest.errors import FileUnreadable
 from ingest.profiles import Catalogue, Reading
 from ingest.readers import delimited
@@ -204,6 +205,39 @@ def test_a_large_file_gives_what_a_small_one_gives(landing, tmp_path, small_piec
     assert landing.rejects().equals(other.rejects())
     assert landing.commits()[0]["files"] == other.commits()[0]["files"]
     assert landing.rows()["_pos"].to_list() == list(range(1, 79))
+
+
+def test_a_large_file_leaves_out_of_its_parquet_the_optional_columns_that_it_does_not_have(
+    landing, small_pieces, tmp_path
+):
+    landing.put("csv_generic/D1/dms_invoice_line.csv", HEADER + LINES.format(1, 2, 3, 4) * 20)
+    landing.run()
+
+    (commit,) = landing.commits()
+    path = landing.home / "bronze" / commit["rows"]
+    absent = set(CONTRACT.schema) - set(pl.read_parquet_schema(path))
+    assert "scheme_code" in absent
+    assert not absent & {*HEADER.strip().split(","), *ENVELOPE}
+    assert not any(CONTRACT.column(name).required for name in absent)
+
+
+def test_the_warehouse_reads_columns_that_a_large_file_does_not_have_as_null(landing, small_pieces, tmp_path):
+    landing.put("csv_generic/D1/dms_invoice_line.csv", HEADER + LINES.format(1, 2, 3, 4) * 20)
+    landing.run()
+    ingest.write_snapshot(landing.home, tmp_path)
+    paths = [
+        str(tmp_path / "empty" / "dms_invoice_line.parquet"),
+        str(landing.home / "bronze" / landing.commits()[0]["rows"]),
+    ]
+
+    table = duckdb.execute(
+        "select * exclude (filename) from read_parquet($paths, union_by_name = true, filename = true)", {"paths": paths}
+    ).pl()
+
+    assert dict(table.schema) == CONTRACT.schema
+    assert table.equals(landing.rows())
+    failed = quality.run(landing.home).failed
+    assert not [line for line in failed if "column_set" in line or " types" in line]
 
 
 def test_a_large_file_leaves_nothing_but_its_commit(landing, small_pieces):

@@ -326,3 +326,15 @@ def _workbook(path, text: str) -> None:
                     sheet.write_string(row, column, cell)
         sheet.write_string(len(lines) + 4, 0, "Total")
         sheet.write_number(len(lines) + 4, 9, 13)
+
+
+def test_a_number_with_far_too_many_digits_rejects_its_record_alone(landing, invoice):
+    landing.put(
+        "csv_generic/D1/dms_invoice_line.csv",
+        invoice(("A", 1, "2026-03-01", "2", "9.50"), ("A", 2, "2026-03-01", "9" * 28 + ".99999", "9.50")),
+    )
+
+    report = landing.run()
+
+    assert (report.loaded, report.rejected) == (1, 1)
+    assert landing.rejects().select("column", "rule").rows() == [("qty", "type")]
