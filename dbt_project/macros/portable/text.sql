@@ -5,11 +5,11 @@
     {%- endfor -%}
 {%- endmacro %}
 
-{# The values of a column in order, as one text with blanks between them; null where there are none. #}
-{% macro ordered_list(column) -%}
+{# The different values of a column in order, as one text; null where there are none. #}
+{% macro ordered_list(column, separator=' ') -%}
     {%- if target.type == 'spark' -%}
-        nullif(array_join(sort_array(collect_list(cast({{ column }} as string))), ' '), '')
+        nullif(array_join(sort_array(collect_set(cast({{ column }} as string))), '{{ separator }}'), '')
     {%- else -%}
-        string_agg(cast({{ column }} as varchar), ' ' order by {{ column }})
+        string_agg(distinct cast({{ column }} as varchar), '{{ separator }}' order by cast({{ column }} as varchar))
     {%- endif -%}
 {%- endmacro %}

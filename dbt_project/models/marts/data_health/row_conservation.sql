@@ -13,7 +13,7 @@ final as (
         reading.profile,
         reading.sender,
         reading.file,
-        min(reading.feed) as feed,
+        {{ ordered_list('reading.feed', ', ') }} as feed,
         {%- for count in ['records', 'loaded', 'rejected', 'blank', 'total_lines', 'left_out'] %}
         {{ sum_units('reading.' ~ count) }} as {{ count }},
         {%- endfor %}
