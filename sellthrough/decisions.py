@@ -31,7 +31,7 @@ class Decision:
     Attributes:
         kind: what is decided, such as SKU_XREF: the sender's item code means `value`.
         subject: the key that it is about, as text: the values of its key columns with `|` between them.
-        value: what was decided; null takes back what an earlier decision of the same key and `valid_from` said.
+        value: what was decided; null takes back what earlier decisions of the same key said, for the dates that this one names.
         valid_from, valid_to: business dates for which it holds, both included; null: since ever, for ever.
     """
 

@@ -1,6 +1,6 @@
 {#
     What senders' codes mean, as rectangles of business dates x commits (see known_periods): what a person decided, and where nobody did,
-    what the cross-reference says. A decision without a value takes an earlier one for the same date back.
+    what the cross-reference says. A later decision overrules an earlier one for the dates that it names; one without a value takes it back there.
 
     Args:
         source: the cross-reference's staging model.
@@ -27,7 +27,7 @@ decision as (
 ),
 
 decided as (
-    {{ known_periods('decision', members, [meaning], has_end=true) | indent(4) }}
+    {{ known_periods('decision', members, [meaning], has_end=true, last_word=true) | indent(4) }}
 ),
 
 undecided as (

@@ -6,9 +6,10 @@
     commit the last record). Dates: valid_from included, valid_to not included. Commits: seq_from included, seq_to not included.
 
     With `has_end` false the versions of a member follow each other, and the first one holds from the beginning of time; with true a
-    row holds from its valid_from to its own valid_to (the last day) and the latest valid_from wins where rows overlap.
+    row holds from its valid_from to its own valid_to (the last day) and the latest valid_from wins where rows overlap; with `last_word` true
+    the row that was said last wins there, for the dates that it names.
 #}
-{% macro known_periods(source, keys, values, has_end=false) -%}
+{% macro known_periods(source, keys, values, has_end=false, last_word=false) -%}
 {%- set members = keys | join(', ') -%}
 with stated as (
     select
@@ -16,21 +17,26 @@ with stated as (
         valid_from,
         {{ 'valid_to' if has_end else for_ever() }} as last_day,
         seq,
+        pos,
         {{ values | join(', ') }},
         {{ content((['valid_to'] if has_end else []) + values) }} as said
     from {{ source }}
+    {%- if not last_word %}
     qualify row_number() over (partition by {{ members }}, valid_from, seq order by pos desc) = 1
+    {%- endif %}
 ),
 
 changed as (
     select * from stated
+    {%- if not last_word %}
     qualify said is distinct from lag(said) over (partition by {{ members }}, valid_from order by seq)
+    {%- endif %}
 ),
 
 statement as (
     select
         *,
-        lead(seq, 1, {{ open_seq() }}) over (partition by {{ members }}, valid_from order by seq) as said_until
+        {{ open_seq() if last_word else 'lead(seq, 1, ' ~ open_seq() ~ ') over (partition by ' ~ members ~ ', valid_from order by seq)' }} as said_until
     from changed
 ),
 
@@ -85,6 +91,10 @@ cell as (
     qualify row_number() over (
         partition by {% for column in keys %}stretch.{{ column }}, {% endfor %}stretch.border_date, moment.seq
         order by
+            {%- if last_word %}
+            statement.seq desc,
+            statement.pos desc,
+            {%- endif %}
             case when statement.valid_from <= stretch.border_date then 0 else 1 end,
             case when statement.valid_from <= stretch.border_date then statement.valid_from end desc,
             statement.valid_from
