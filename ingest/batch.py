@@ -609,7 +609,8 @@ def _judge(
             | pl.col("_left_out").is_not_null()
         )
     ).to_series()
-    normalised = normalise(raw, pieces[places[0]].plan, geographies)
+    is_plain = all(pieces[place].framed.plain for place in places)
+    normalised = normalise(raw, pieces[places[0]].plan, geographies, is_plain=is_plain)
     broken = judge(normalised.frame, contract)
     findings = [
         *_broken_findings(raw, pieces),

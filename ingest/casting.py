@@ -57,16 +57,27 @@ class Formats:
     zone: str = "UTC"
 
 
-def cast(column: Column, text: pl.Series, formats: Formats, numbers: Numbers, implied_decimals: int = 0) -> pl.Series:
+def cast(
+    column: Column,
+    text: pl.Series,
+    formats: Formats,
+    numbers: Numbers,
+    implied_decimals: int = 0,
+    *,
+    is_plain: bool = False,
+) -> pl.Series:
     """Text as it was sent, as the column's type; null where it cannot be read.
 
     The same as `typed` over `plain_number`, with less work: what is written plainly is cast at once, and only the rest goes the long way.
+
+    Args:
+        is_plain: it is known that no number has an exponent, or more decimals behind a point than the column.
     """
     if column.kind == "string":
         return text
     if column.kind in ("decimal", "integer") and numbers == _PLAIN and not implied_decimals:
         value = text.cast(column.dtype, strict=False)
-        if column.kind == "integer":
+        if column.kind == "integer" or is_plain:
             others = (value.is_null() & text.is_not_null()).arg_true()
         else:
             # the cast itself would read exponents, and round ties to even

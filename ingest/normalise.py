@@ -13,6 +13,7 @@ from ingest.contracts import Column, Contract
 from ingest.enrichment import Geography, point_in_polygon
 from ingest.layout import Layout
 from ingest.profiles import Derive, Override, Reading, Split
+from ingest.readers.framed import PLAIN_DECIMALS
 
 SIGNED = (
     *("qty", "free_qty", "qty_base_stated", "gross_value", "value_net", "document_total_value", "round_off_value"),
@@ -49,6 +50,7 @@ class Plan:
         stated: texts that the files do not bear on: the profile states them, or nobody does.
         empty: columns of which nobody states anything.
         spellings: per column the values by the upper case of what stands for them.
+        as_sent: columns whose texts are cells of the files, or parts of them, and nothing else.
         taken: what is computed first, over the raw frame.
     """
 
@@ -59,6 +61,7 @@ class Plan:
     stated: dict[str, pl.Series]
     empty: frozenset[str]
     spellings: dict[str, dict[str, str]]
+    as_sent: frozenset[str]
     taken: tuple[pl.Expr, ...]
 
 
@@ -68,6 +71,7 @@ def plan(layout: Layout, reading: Reading, contract: Contract) -> Plan:
     stated = {
         name: pl.select(text.alias(name)).to_series() for name, text in texts.items() if not text.meta.root_names()
     }
+    spellings = {column.name: _spellings(column, reading, contract) for column in contract.columns}
     return Plan(
         layout=layout,
         reading=reading,
@@ -75,7 +79,15 @@ def plan(layout: Layout, reading: Reading, contract: Contract) -> Plan:
         texts=texts,
         stated=stated,
         empty=frozenset(name for name, text in stated.items() if text.item() is None),
-        spellings={column.name: _spellings(column, reading, contract) for column in contract.columns},
+        spellings=spellings,
+        as_sent=frozenset(
+            column.name
+            for column in contract.columns
+            if column.name in layout.cells
+            and column.name not in (*stated, *reading.derive, *reading.defaults)
+            and column.default is None
+            and not spellings[column.name]
+        ),
         taken=(
             *(texts[name].alias(name) for name in contract.names if name not in stated),
             *(_is_unsplit(split, layout).alias(f"_unsplit_{index}") for index, split in enumerate(reading.split)),
@@ -85,13 +97,16 @@ def plan(layout: Layout, reading: Reading, contract: Contract) -> Plan:
     )
 
 
-def normalise(raw: pl.DataFrame, plan: Plan, geographies: Mapping[str, Geography]) -> Normalised:
+def normalise(
+    raw: pl.DataFrame, plan: Plan, geographies: Mapping[str, Geography], *, is_plain: bool = False
+) -> Normalised:
     """Type the columns of a batch whose files share one header.
 
     Args:
         raw: columns c0, c1, … of text without blanks around it, null where a cell is empty; _sender; and _day, the day that the file covers,
             as text.
         geographies: loaded GeoJSON files by the name that the profile uses.
+        is_plain: it is known that no number in the cells has an exponent, or more than PLAIN_DECIMALS decimals behind a point.
     """
     reading, contract, texts, stated = plan.reading, plan.contract, plan.texts, plan.stated
     empty = set(plan.empty)
@@ -104,7 +119,14 @@ def normalise(raw: pl.DataFrame, plan: Plan, geographies: Mapping[str, Geography
             cells[name] = pl.lit(None, dtype=column.dtype)
             continue
         text = _spelled(stated[name] if name in stated else spelled[name], plan.spellings[name])
-        value = cast(column, text, reading.formats, reading.numbers, reading.implied_decimals.get(name, 0))
+        value = cast(
+            column,
+            text,
+            reading.formats,
+            reading.numbers,
+            reading.implied_decimals.get(name, 0),
+            is_plain=is_plain and name in plan.as_sent and column.scale >= PLAIN_DECIMALS,
+        )
         cells[name] = pl.lit(value.item(), dtype=column.dtype) if name in stated else value
         if value.null_count() > text.null_count():
             unread = text.is_not_null() & value.is_null()

@@ -22,7 +22,7 @@ import polars as pl
 
 from ingest.errors import FileUnreadable
 from ingest.limits import DEFAULT, Limits, refuse_columns
-from ingest.readers.framed import Broken, Framed, column_names, join_headers, no_header
+from ingest.readers.framed import PLAIN_DECIMALS, Broken, Framed, column_names, join_headers, no_header
 
 if TYPE_CHECKING:
     from ingest.profiles import Reading
@@ -267,6 +267,7 @@ def _trivial(body: bytes, head: _Head, reading: Reading) -> Framed | None:
     padded = not body.isascii() and any(blank[:1] in body and blank in body for blank in _WIDE_BLANKS)
     blanks = [blank for blank in _BLANKS if bytes([blank]) in body]
     ends: list[npt.NDArray[np.int64]] = []
+    plain = True
     start = 0
     while start < len(body):
         stop = body.rfind(b"\n", start, start + _WINDOW) + 1 or body.index(b"\n", start) + 1
@@ -278,11 +279,13 @@ def _trivial(body: bytes, head: _Head, reading: Reading) -> Framed | None:
         counts = np.add.reduceat(marks.view(np.uint8), np.concatenate([[0], at[:-1] + 1]), dtype=np.uint8)
         if np.count_nonzero(marks) != len(at) * per_line or (counts != per_line).any():
             return None
+        edges = marks | ended
         if blanks and not padded:
-            padded = _has_blank_edge(window, marks | ended, blanks)
+            padded = _has_blank_edge(window, edges, blanks)
+        plain = plain and _is_plain(window, edges)
         ends.append(at + start)
         start = stop
-    return _of_body(body, np.concatenate(ends) if ends else _NO_LINES, head, reading, padded=padded)
+    return _of_body(body, np.concatenate(ends) if ends else _NO_LINES, head, reading, padded=padded, plain=plain)
 
 
 def _bare(body: bytes, quote: bytes, head: _Head, reading: Reading) -> Framed | None:
@@ -319,7 +322,13 @@ def _has_comment(body: bytes, reading: Reading) -> bool:
 
 
 def _of_body(
-    body: bytes, ends: npt.NDArray[np.int64], head: _Head, reading: Reading, *, padded: bool = False
+    body: bytes,
+    ends: npt.NDArray[np.int64],
+    head: _Head,
+    reading: Reading,
+    *,
+    padded: bool = False,
+    plain: bool = False,
 ) -> Framed:
     return Framed(
         header=head.header,
@@ -329,7 +338,23 @@ def _of_body(
         ends=ends,
         delimiter=reading.delimiter,
         padded=padded,
+        plain=plain,
     )
+
+
+def _is_plain(signs: npt.NDArray[np.uint8], edges: npt.NDArray[np.bool_]) -> bool:
+    """Whether in some whole lines each point stands before at most PLAIN_DECIMALS signs of its cell, and no E stands behind a digit or a point.
+
+    So that no number has more decimals than that, or an exponent; a code may look as if it had, which costs time only.
+    """
+    points = signs == ord(".")
+    inner = max(0, len(signs) - PLAIN_DECIMALS - 1)
+    near = edges[1 : 1 + inner]
+    for distance in range(2, PLAIN_DECIMALS + 2):
+        near = near | edges[distance : distance + inner]
+    if (points[:inner] & ~near).any():
+        return False
+    return not (((signs | 32) == ord("e"))[1:] & ((signs - ord("0") < 10) | points)[:-1]).any()
 
 
 def _has_blank_edge(signs: npt.NDArray[np.uint8], edges: npt.NDArray[np.bool_], blanks: Sequence[int]) -> bool:

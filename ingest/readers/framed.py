@@ -11,6 +11,9 @@ import polars as pl
 
 from ingest.errors import FileUnreadable
 
+PLAIN_DECIMALS = 3
+"""Decimals that every column of decimal numbers has room for, as a rule."""
+
 
 @dataclass(frozen=True)
 class Broken:
@@ -60,6 +63,7 @@ class Framed:
         body: text of the entries, each ended by a line feed, without quotes or carriage returns.
         ends: where the lines of `body` end.
         padded: cells may have blanks around them, or be empty instead of null.
+        plain: it is known that no number in it has an exponent, or more than PLAIN_DECIMALS decimals behind a point.
         lines: line of each entry, where framing is not trivial.
         broken: broken stretches by index of the entry.
         source: lines of the file, for raw text.
@@ -78,6 +82,7 @@ class Framed:
     ends: npt.NDArray[np.int64] | None = None
     delimiter: str = ","
     padded: bool = True
+    plain: bool = False
     cells: pl.DataFrame | None = None
     lines: Sequence[int] | None = None
     broken: dict[int, Broken] = field(default_factory=dict)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import polars as pl
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ingest.casting import Formats, Numbers, by_distinct, cast, plain_number, typed
 from ingest.contracts import load_contracts
 from ingest.normalise import keyed, natural_key
+from ingest.profiles import Reading
+from ingest.readers import delimited
+from ingest.readers.framed import PLAIN_DECIMALS
 
 GENTLE = settings(deadline=None)
 COLUMNS = {column.name: column for column in load_contracts()["dms_invoice_line"].columns}
@@ -42,6 +46,64 @@ def test_numbers_are_cast_as_the_long_way_casts_them(texts):
             series.to_frame().select(plain_number(pl.col("x"), Numbers())).select(typed(column, pl.col("x"), Formats()))
         )
         assert cast(column, series, Formats(), Numbers()).equals(long.to_series())
+
+
+NUMBER_CELL = st.one_of(
+    st.text(alphabet=st.sampled_from("0123456789+-.eE_ xinfa\u00a0\t"), max_size=14),
+    st.decimals(allow_nan=False, allow_infinity=False, places=3).map(str),
+    st.sampled_from([edge for edge in EDGES if "," not in edge]),
+)
+
+
+@GENTLE
+@given(st.lists(st.tuples(NUMBER_CELL, NUMBER_CELL), min_size=1, max_size=6))
+@example([("1.5", "1.234"), ("x", " 2 ")])
+@example([("1.2.3", ".5"), ("1.", "+7"), ("-", "9" * 40)])
+@example([("1", ".0005")])
+@example([("1", "1E3")])
+@example([("1.00050", "1")])
+@example([("1", "0.e3")])
+def test_numbers_of_a_text_that_is_called_plain_are_cast_as_the_long_way_casts_them(rows):
+    text = "a,b\n" + "".join(f"{first},{second}\n" for first, second in rows)
+    framed = delimited.frame(text.encode(), Reading(files=("*",)))
+    column = COLUMNS["qty"]
+    assert column.scale >= PLAIN_DECIMALS
+
+    if framed.plain:
+        for cells in zip(*rows, strict=True):
+            series = pl.Series("x", [cell.strip() or None for cell in cells], dtype=pl.String)
+            assert cast(column, series, Formats(), Numbers(), is_plain=True).equals(
+                cast(column, series, Formats(), Numbers())
+            )
+
+
+@pytest.mark.parametrize(
+    ("cells", "plain"),
+    [
+        ("INVOICE,1.234,-2", True),
+        ("SKU12,x.y,1.5", True),
+        ("1,1.2345,1", False),
+        ("1,1,1.0000", False),
+        ("1,1e3,1", False),
+        ("1,1,1.E3", False),
+        ("9.2345,1,1", False),
+    ],
+)
+def test_a_text_is_called_plain_where_no_number_has_an_exponent_or_more_than_three_decimals(cells, plain):
+    framed = delimited.frame(f"a,b,c\nINVOICE,1.5,2\n{cells}\n".encode(), Reading(files=("*",)))
+
+    assert framed.plain is plain
+
+
+def test_defaults_are_cast_with_all_their_decimals_whatever_the_text_is_called(landing, invoice):
+    landing.config("profiles/csv_generic.yaml", 'defaults: {qty: "1.0005"}\n')
+    landing.put(
+        "csv_generic/D1/dms_invoice_line.csv",
+        invoice(("A", 1, "2026-03-01", "", "9.50"), ("A", 2, "2026-03-01", "2.5", "9.50")),
+    )
+    landing.run()
+
+    assert [str(qty) for qty in landing.rows()["qty"]] == ["1.001", "2.500"]
 
 
 DATE_LIKE = st.one_of(
