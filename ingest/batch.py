@@ -325,7 +325,8 @@ def _pieces(
                                 plans[framed.header] = plan(layout, reading, contract)
                             tally.plan = plans[framed.header]
                             layout = tally.plan.layout
-                            tally.warnings = (*layout.warnings, *vanished(layout, reading, contract, known))
+                            gone = () if reading.format == "jsonl" else vanished(layout, reading, contract, known)
+                            tally.warnings = (*layout.warnings, *gone)
                     except FileUnreadable as error:
                         refusal = refused[source.name] = error
                         counted.add(source.name)

@@ -171,7 +171,8 @@ def ingest(settings: Settings, as_json: bool, profile: str | None, sender: str |
             data_dirs=[settings.real_data],
             limits=settings.limits,
         )
-    return _show_taken(report, as_json)
+    code = _show_taken(report, as_json, fetch_failures=list(fetched.failures))
+    return FAILURE if fetched.failures else code
 
 
 @main.command()
@@ -627,8 +628,10 @@ def _shown_flagged(flagged: Any) -> dict[str, Any]:
     return {**{name: getattr(flagged, name) for name in names}, "values": shown, "meaning": flagged.meaning}
 
 
-def _show_taken(report: Any, as_json: bool) -> int:
-    code = _show(report, as_json, "Taken in")
+def _show_taken(report: Any, as_json: bool, **more: Any) -> int:
+    from sellthrough.pipeline import plain
+
+    code = _show({**plain(report), **more}, as_json, "Taken in")
     for problem in report.problems if not as_json else ():
         terminal.complain(problem)
     return report.exit_code or code
@@ -652,8 +655,11 @@ def _stage_errors() -> list[type[Exception]]:
 def _unexpected(settings: Settings, error: Exception) -> str:
     """Keep the trace in a file and say where."""
     log = settings.state / "logs" / f"{datetime.now(UTC):%Y%m%dT%H%M%S}_trace.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    log.write_text(traceback.format_exc(), encoding="utf-8")
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text(traceback.format_exc(), encoding="utf-8")
+    except OSError as refusal:
+        return f"{type(error).__name__}: {error}\nThe data home {settings.home} cannot be written ({refusal.strerror}); name another with --home."
     return f"{type(error).__name__}: {error}\nThis was not expected; the trace is in {log}."
 
 

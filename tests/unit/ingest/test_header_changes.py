@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 import ingest
@@ -169,3 +171,19 @@ def test_many_unknown_columns_are_not_all_written_out(landing):
     assert (report.loaded, report.rules) == (1, {"missing_column": 1, "unknown_column": 21})
     assert "980 more columns are not known" in report.problems[20]
     assert len(report.problems[21]) < 1000
+
+
+def test_an_object_that_omits_an_empty_key_lacks_no_column(landing):
+    first = {
+        "decision_id": "1",
+        "decided_at": "2026-03-01T00:00:00Z",
+        "decided_by": "asha",
+        "kind": "COMMENT",
+        "subject": "x",
+        "value": "a",
+    }
+    landing.put("decisions/1.jsonl", json.dumps(first) + "\n")
+    second = {name: value for name, value in first.items() if name != "value"} | {"decision_id": "2"}
+    landing.put("decisions/2.jsonl", json.dumps(second) + "\n")
+
+    assert landing.run().problems == ()

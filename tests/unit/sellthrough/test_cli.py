@@ -88,3 +88,12 @@ def test_a_run_on_an_empty_home_is_fine_and_says_where_to_put_files(tmp_path: Pa
 
     assert ended.exit_code == cli.FINE
     assert "landing" in ended.output
+
+
+def test_a_home_below_a_file_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    done = CliRunner().invoke(cli.main, ["status", "--home", str(tmp_path / "file" / "home")])
+
+    assert done.exit_code == 3
+    assert "cannot be written" in done.output
