@@ -212,7 +212,7 @@ def export_panel(settings: Settings) -> str:
     return digest_of([settings.panel], settings.home)
 
 
-def _quoted(path: Path) -> str:
+def _quoted(path: Path | str) -> str:
     return str(path).replace("'", "''")
 
 
@@ -232,7 +232,7 @@ def _feeds_since(settings: Settings, seq: int) -> list[str]:
     """The feeds with commits after `seq`."""
     with duckdb.connect() as con:
         found = con.execute(
-            f"select distinct feed from '{_quoted(settings.snapshot / 'commit.parquet')}' where seq > ?", [seq]
+            f"select distinct feed from '{_quoted(settings.snapshot / 'commit.parquet')}' where seq > {int(seq)}"
         ).fetchall()
     return [feed for (feed,) in found]
 
@@ -262,8 +262,9 @@ def _write_state_files(settings: Settings) -> None:
     temporary = beside(path)
     with duckdb.connect() as con:
         con.execute("create table named (kind varchar, path varchar)")
-        for row in rows:
-            con.execute("insert into named values (?, ?)", row)
+        for kind, named in rows:
+            # as text, not as parameters: binding one makes DuckDB import pandas
+            con.execute(f"insert into named values ('{kind}', '{_quoted(named)}')")
         con.execute(f"copy named to '{_quoted(temporary)}' (format parquet)")
     swap(temporary, path)
 
@@ -307,9 +308,8 @@ def _dbt(
     results.unlink(missing_ok=True)
     # fmt: off
     command = [
-        sys.executable, "-m", "sellthrough.dbt_process", str(results),
-        "--log-format", "json", "--log-level", "info", "--log-level-file", "info", "--no-use-colors", "--no-print",
-        "build", *nodes, "--threads", str(settings.dbt_threads),
+        sys.executable, "-m", "sellthrough.dbt_process", str(results), str(logs / "dbt.log"),
+        "--no-use-colors", "--no-print", "build", *nodes, "--threads", str(settings.dbt_threads),
         "--project-dir", str(settings.dbt_project), "--profiles-dir", str(settings.dbt_project),
         "--target-path", str(target), "--log-path", str(logs),
         "--vars", json.dumps({"snapshot_dir": str(settings.snapshot)}),
@@ -359,19 +359,17 @@ def _dbt(
 
 
 def _follow(line: str, said: list[str], progress: Progress | None) -> None:
-    """Turn one line of dbt's JSON log into progress; keep what it says of errors."""
+    """Turn one line of the dbt process into progress; keep what it says of errors, and whatever else is said."""
     try:
-        event = json.loads(line)
-        info, data = event["info"], event.get("data", {})
-    except (ValueError, KeyError, TypeError):
-        if line.strip():
-            said.append(line.strip())
-        return
-    if info.get("level") == "error":
-        said.append(str(info.get("msg", "")).strip())
-    if progress and info.get("name") in ("LogModelResult", "LogTestResult", "LogSeedResult", "LogNodeResult"):
-        name = data.get("node_info", {}).get("node_name") or data.get("name", "")
-        progress(int(data.get("index", 0)), int(data.get("total") or data.get("num_models") or 1), str(name))
+        told = json.loads(line)
+    except ValueError:
+        told = None
+    if not isinstance(told, dict):
+        told = {"error": line.strip()}
+    if told.get("error"):
+        said.append(told["error"])
+    if progress and "node" in told:
+        progress(told["index"], told["total"] or 1, told["node"])
 
 
 def _write_run_log(settings: Settings, phase: str, started: datetime, code: int, nodes: list[dict[str, Any]]) -> None:

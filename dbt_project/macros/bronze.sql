@@ -33,7 +33,7 @@
 {#
     The rows of a feed with their commit and file, renamed and cast by `columns` (a list of select expressions over `loaded`).
 
-    Adds: line_key, seq, arrival (first commit of this very file), last_seq (the last commit that read this file), pos, sender,
+    Adds: line_key, natural_key (what line_key is made from), seq, arrival (first commit of this very file), last_seq (the last commit that read this file), pos, sender,
     source_file, source_record, prior_date_to (the last business date that the sender's files had covered before).
 #}
 {% macro staged(feed, columns) -%}
@@ -55,7 +55,8 @@ reading as (
 final as (
     -- every row has its reading; a left join lets the engine know that it loses none
     select
-        {{ key(["'" ~ feed ~ "'", 'loaded._key']) }} as line_key,
+        {{ line_key(feed, 'loaded._key') }} as line_key,
+        loaded._key as natural_key,
         reading.seq,
         reading.first_seq as arrival,
         reading.last_seq,
@@ -72,4 +73,9 @@ final as (
 )
 
 select * from final
+{%- endmacro %}
+
+{# The key of a feed's line out of its natural key. #}
+{% macro line_key(feed, natural_key) -%}
+    {{ key(["'" ~ feed ~ "'", natural_key]) }}
 {%- endmacro %}

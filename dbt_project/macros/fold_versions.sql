@@ -51,10 +51,37 @@ touched as (
     {{ touched_keys(feed, source, existing, watermark, sku_owner, outlet_owner, home_of) | indent(4) }}
 ),
 
+held_only as (
+    -- rows from which touched lines were loaded that the commits after the watermark do not hold
+    select distinct
+        held.source_file,
+        held.source_record
+    from {{ existing }} as held
+    inner join touched on held.line_key = touched.line_key
+    where not exists (
+        select 1 from {{ source }} as come
+        where come.seq > {{ watermark }} and come.line_key = held.line_key
+    )
+),
+
+touched_text as (
+    -- the natural keys of the touched lines: to look for these spares the engine the md5 of every loaded row
+    select natural_key from {{ source }} where seq > {{ watermark }}
+    union
+    select natural_key
+    from (
+        select loaded.natural_key
+        from {{ source }} as loaded
+        inner join held_only
+            on loaded.source_file = held_only.source_file and loaded.source_record = held_only.source_record
+    ) as beside
+    where {{ line_key(feed, 'natural_key') }} in (select line_key from touched)
+),
+
 {% endif -%}
 event as (
     select
-        line_key,
+        {{ line_key(feed, 'natural_key') if existing else 'line_key' }} as line_key,
         seq,
         arrival,
         last_seq,
@@ -69,7 +96,7 @@ event as (
         {{ payload | join(',\n        ') }}
     from {{ source }}
     {%- if existing %}
-    where line_key in (select line_key from touched)
+    where natural_key in (select natural_key from touched_text)
     {%- endif %}
 ),
 
