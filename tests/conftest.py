@@ -1,12 +1,16 @@
-"""What tests everywhere share: where the real third-party files are."""
+"""What tests everywhere share: where the real third-party files are, and examples that are the same in each run."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from sellthrough.settings import Settings
+
+settings.register_profile("the same each time", derandomize=True, deadline=None)
+settings.load_profile("the same each time")
 
 
 @pytest.fixture(scope="session")
