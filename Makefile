@@ -47,8 +47,9 @@ fix: $(VENV)/.lint ## let ruff and sqlfluff mend what they can
 contracts: $(VENV)/.run ## lint contracts and profiles; report what has changed against main, and breaking changes
 	@$(BIN)/sellthrough contracts $(ARGS)
 
-docs: $(VENV)/.run ## write the reference of the feeds from contracts and profiles
+docs: $(VENV)/.dev ## write the reference of the feeds from contracts and profiles, and that of faults from their fixtures
 	@$(BIN)/sellthrough contracts --docs docs/reference/feeds.md
+	@$(BIN)/python tests/faults/fault_files.py
 
 bench: $(VENV)/.run ## what the stages cost on the demo's network
 	@$(BIN)/python benchmarks/stages.py $(ARGS)

@@ -12,6 +12,7 @@ import re
 import shutil
 import uuid
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -211,21 +212,31 @@ def sweep(home: Path, older_than: timedelta = _ABANDONED) -> list[str]:
     for feed in sorted(path for path in bronze.iterdir() if path.is_dir() and not path.name.startswith("_")):
         for folder in sorted(feed.iterdir()):
             own = f"{feed.name}/{folder.name}"
-            if own in named or _modified(folder) > limit:
-                continue
-            trash = feed / f".trash-{uuid.uuid4().hex}"
-            folder.rename(trash)
-            log.refresh()
-            if _modified(trash) > limit or own in _named(log.commits):
-                trash.rename(folder)
-                continue
-            shutil.rmtree(trash)
-            removed.append(own)
+            if own not in named and _swept(folder, own, log, limit):
+                removed.append(own)
     for path in (bronze / "_commits").glob("*"):
-        if not _COMMIT_NAME.fullmatch(path.name) and _modified(path) <= limit:
-            path.unlink()
-            removed.append(f"_commits/{path.name}")
+        with suppress(FileNotFoundError):
+            if not _COMMIT_NAME.fullmatch(path.name) and _modified(path) <= limit:
+                path.unlink()
+                removed.append(f"_commits/{path.name}")
     return removed
+
+
+def _swept(folder: Path, own: str, log: CommitLog, limit: datetime) -> bool:
+    """Remove a folder that is old and that no commit names even once it is out of the way; another process may be faster."""
+    trash = folder.with_name(f".trash-{uuid.uuid4().hex}")
+    with suppress(FileNotFoundError):
+        if _modified(folder) > limit:
+            return False
+        folder.rename(trash)
+        log.refresh()
+        if _modified(trash) > limit or own in _named(log.commits):
+            if not folder.exists():
+                trash.rename(folder)
+            return False
+        shutil.rmtree(trash)
+        return True
+    return False
 
 
 def spool(home: Path, contract: Contract) -> Spool:

@@ -11,7 +11,7 @@ from ingest.layout import Layout
 from ingest.normalise import Normalised
 from ingest.profiles import Reading
 from ingest.readers import Framed
-from ingest.validate import SPREADSHEET_ERRORS, Finding, spreadsheet_error
+from ingest.validate import SPREADSHEET_ERRORS, Finding, masked, spreadsheet_error
 
 _CODE_ENDINGS = ("_code", "_no", "_id")
 _AS_A_NUMBER = r"^[0-9](?:[.,][0-9]+)?[Ee]\+[0-9]{1,3}$"
@@ -46,7 +46,9 @@ def find(
     for place, (column, rule, _) in enumerate(checks):
         if not masks[str(place)].any():
             continue
-        hits = raw.select(normalised.texts[column.name].alias("value")).with_row_index("row").filter(masks[str(place)])
+        text = normalised.texts[column.name]
+        shown = masked(text) if column.personal and rule == "mangled_code" else text
+        hits = raw.select(shown.alias("value")).with_row_index("row").filter(masks[str(place)])
         for row, value in hits.iter_rows():
             yield Finding(row, rule, column.name, value, _problem(rule, value))
 

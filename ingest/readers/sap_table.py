@@ -33,7 +33,7 @@ def frame(data: bytes, reading: Reading, limits: Limits) -> Framed:
     """Cut an export into its records.
 
     Raises:
-        FileUnreadable: no line of the first fifty is a header.
+        FileUnreadable: no line of the first fifty is a header, or records stand above it.
     """
     encoding = "utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else reading.encoding
     text = delimited.to_utf8(data, encoding)
@@ -49,18 +49,32 @@ def frame(data: bytes, reading: Reading, limits: Limits) -> Framed:
 def _header(text: bytes, reading: Reading) -> tuple[int, str, list[str]]:
     known = {alias.casefold() for aliases in reading.columns.values() for alias in aliases}
     known |= {name.casefold() for name in reading.named_fields}
-    for at, line in enumerate(text[: 2**20].decode("utf-8", "replace").split("\n")[:_TITLE_LINES]):
+    lines = text[: 2**20].decode("utf-8", "replace").split("\n")[:_TITLE_LINES]
+    for at, line in enumerate(lines):
         delimiter = next((sign for sign in _DELIMITERS if sign in line), None)
         if delimiter is None:
             continue
         names = [name.strip().strip('"') for name in line.rstrip("\r").split(delimiter)]
         if sum(_bare(name).casefold() in known for name in names) > 1:
+            _refuse_records_above(lines[:at], delimiter, len(names))
             return at, delimiter, names
     raise FileUnreadable(
         "missing_column",
         f"none of its first {_TITLE_LINES} lines is a header with columns of the profile (such as {', '.join(sorted(known)[:3]).upper()}), "
         "separated by pipes, tabs, semicolons or commas; have it exported with technical field names",
     )
+
+
+def _refuse_records_above(titles: Sequence[str], delimiter: str, width: int) -> None:
+    """A title is no record: it has not as many values as the header with a number among them."""
+    for number, line in enumerate(titles, 1):
+        cells = line.split(delimiter)
+        if len(cells) == width and any(cell.strip().isdigit() for cell in cells):
+            raise FileUnreadable(
+                "missing_column",
+                f"line {number} looks like a record and stands above the header in line {len(titles) + 1}; have it exported with the header first",
+                line=number,
+            )
 
 
 def _printed_list(text: str, at: int, header: Sequence[str]) -> Framed:

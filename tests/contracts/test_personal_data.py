@@ -120,6 +120,16 @@ def test_a_cell_that_is_to_be_taken_apart_into_tagged_columns_is_hidden(tmp_path
     assert '"***-*****" does not have the form' in problem
 
 
+def test_a_tax_number_that_a_spreadsheet_rounded_is_hidden(tmp_path):
+    path = tmp_path / "landing/csv_generic/S1/outlet.csv"
+    path.parent.mkdir(parents=True)
+    path.write_text("outlet_code,outlet_name,tax_no\nO1,Asha,2.70123E+13\n")
+
+    (problem,) = ingest.run(tmp_path).problems
+
+    assert 'column tax_no: "*.******+**" is what a spreadsheet made of a longer code' in problem
+
+
 def test_a_mask_shows_how_a_value_is_written_and_not_what():
     shown = pl.Series(["+91 98765-43210", "Ünal Şen", "o.k@x.in", None]).to_frame("x").select(masked(pl.col("x")))
 

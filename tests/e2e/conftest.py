@@ -102,12 +102,3 @@ def simulate(out: Path, defects: str) -> None:
         [sys.executable, "-m", "sellthrough.cli", *words], capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-
-
-@pytest.fixture(scope="session")
-def real_data() -> Path:
-    """The folder of real third-party files; the test is skipped, loudly, where it is missing."""
-    folder = Path(os.environ.get("SELLTHROUGH_REAL_DATA", PROJECT.parent / "shared" / "real_data"))
-    if not (folder / "iowa").is_dir():
-        pytest.skip(f"real data is missing: no {folder / 'iowa'}; set SELLTHROUGH_REAL_DATA")
-    return folder

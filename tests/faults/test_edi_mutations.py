@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-from datetime import UTC, datetime
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,7 +11,6 @@ from hypothesis import strategies as st
 from pydifact.segmentcollection import Interchange
 from pyx12.x12file import X12Reader
 
-from ingest.batch import Source, read_batch
 from ingest.contracts import load_contracts
 from ingest.limits import DEFAULT
 from ingest.profiles import Catalogue, Reading
@@ -186,35 +184,6 @@ def test_a_damaged_x12_interchange_costs_the_others_nothing(kind, data):
 @given(EDIFACT_KINDS, st.data())
 def test_a_damaged_edifact_interchange_costs_the_others_nothing(kind, data):
     check_damage(kind, data)
-
-
-PROFILES = {
-    invoice: "x12_810", notice: "x12_856", resale: "x12_867", activity: "x12_852",
-    sales: "edifact_slsrpt", stock: "edifact_invrpt", despatch: "edifact_desadv",
-}  # fmt: skip
-
-
-def check_counts(kind, content: bytes) -> None:
-    profile = CATALOGUE.profile(PROFILES[kind])
-    for feed, reading in profile.feeds.items():
-        source = Source(
-            f"{profile.id}/D1/x.edi", "D1", "0", len(content), datetime(2026, 3, 1, tzinfo=UTC), "", lambda: content
-        )
-        batch = read_batch([source], reading, CONTRACTS[feed], route=profile.route(feed))
-        (file,) = batch.files
-        assert file.records == file.loaded + file.rejected + file.left_out + file.blank + file.total_lines
-        assert file.loaded == batch.rows.height
-        if file.status != "rejected":
-            assert file.rejected == batch.rejects["_record"].drop_nulls().n_unique()
-
-
-@settings(GENTLE, max_examples=60)
-@given(st.sampled_from(sorted(PROFILES, key=lambda kind: kind.__name__)), st.data())
-def test_the_counts_of_a_damaged_file_add_up(kind, data):
-    content = kind(data.draw(LINES)) + kind(data.draw(LINES), number=2)
-    steps = data.draw(st.lists(damage(len(content)), max_size=4))
-
-    check_counts(kind, damaged(content, steps) or b"x")
 
 
 @GENTLE

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
-import io
 from datetime import UTC, datetime
 
-import pytest
-import xlsxwriter
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -97,36 +93,3 @@ def test_any_text_in_the_cells(cells):
     body = ",".join('"' + cell.replace('"', '""') + '"' for cell in cells)
 
     check(batch(HEADER + body.encode("utf-8", "replace") + b"\n" + LINE), 1)
-
-
-@pytest.fixture(scope="module")
-def workbook() -> bytes:
-    names = list(CATALOGUE.profile("xlsx_generic").feeds["dms_invoice_line"].columns.values())
-    memory = io.BytesIO()
-    with xlsxwriter.Workbook(memory) as book:
-        book.add_worksheet().write_row(3, 0, [name for (name,) in names])
-    return memory.getvalue()
-
-
-@GENTLE
-@given(data=st.data())
-def test_a_damaged_workbook_is_one_rejected_file(workbook, data):
-    damaged = bytearray(workbook)
-    for at in data.draw(st.lists(st.integers(0, len(workbook) - 1), min_size=1, max_size=30)):
-        damaged[at] ^= 0xFF
-    cut = data.draw(st.integers(0, len(workbook)))
-
-    for content in (bytes(damaged), workbook[:cut]):
-        check(batch(content, profile="xlsx_generic", ending="xlsx"), 1)
-
-
-@GENTLE
-@given(st.integers(0, 200), st.integers(0, 255))
-def test_a_damaged_gzip_is_one_rejected_file_or_reads_whole(at, byte):
-    packed = bytearray(gzip.compress(HEADER + LINE * 20, mtime=0))
-    packed[at % len(packed)] = byte
-
-    found = batch(bytes(packed), ending="csv.gz")
-
-    check(found, 1)
-    assert found.files[0].status in ("rejected", "loaded")

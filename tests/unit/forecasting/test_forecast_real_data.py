@@ -1,9 +1,7 @@
 """On the wholesaler's real invoice lines, SKU x county by week: better than seasonal naive, at the cost that was promised."""
 
 import json
-import os
 import time
-from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -12,18 +10,14 @@ import shapely
 
 import forecasting
 
-REAL_DATA = Path(os.environ.get("SELLTHROUGH_REAL_DATA", Path(__file__).parents[4] / "shared" / "real_data"))
-
 pytestmark = pytest.mark.long
 
 
 @pytest.fixture(scope="module")
-def iowa(tmp_path_factory):
-    lines = REAL_DATA / "iowa" / "iowa_invoice_lines_2021_2022_53stores.csv.gz"
-    if not lines.is_file():
-        pytest.skip(f"the real invoice lines are not at {REAL_DATA}; set SELLTHROUGH_REAL_DATA")
-    stores = pl.read_csv(REAL_DATA / "iowa" / "store_master_2022-11-01.csv.gz", infer_schema=False)
-    counties = json.loads((REAL_DATA / "geo" / "iowa_counties.geojson").read_text())["features"]
+def iowa(tmp_path_factory, real_data):
+    lines = real_data / "iowa" / "iowa_invoice_lines_2021_2022_53stores.csv.gz"
+    stores = pl.read_csv(real_data / "iowa" / "store_master_2022-11-01.csv.gz", infer_schema=False)
+    counties = json.loads((real_data / "geo" / "iowa_counties.geojson").read_text())["features"]
     shapes = shapely.STRtree([shapely.geometry.shape(county["geometry"]) for county in counties])
     located = stores.drop_nulls(["longitude", "latitude"])
     points = shapely.points(located["longitude"].cast(pl.Float64), located["latitude"].cast(pl.Float64))

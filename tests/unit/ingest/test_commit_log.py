@@ -77,6 +77,23 @@ def test_what_no_commit_names_is_swept_when_it_is_old_and_only_then(landing, inv
     assert landing.rows().height == 1
 
 
+def test_what_another_process_takes_away_meanwhile_is_passed_over(landing, monkeypatch):
+    feed = landing.home / "bronze" / "dms_stock"
+    for name in (".tmp-1", "abandoned"):
+        (feed / name).mkdir(parents=True)
+    modified = bronze._modified
+
+    def too_late(path):
+        if path.name == ".tmp-1":
+            path.rename(feed / "committed")
+        return modified(path)
+
+    monkeypatch.setattr(bronze, "_modified", too_late)
+
+    assert bronze.sweep(landing.home, older_than=timedelta(0)) == ["dms_stock/abandoned"]
+    assert (feed / "committed").is_dir()
+
+
 def test_a_file_that_somebody_else_committed_meanwhile_is_left_out(landing, invoice, monkeypatch):
     one, two = (f"csv_generic/D001/dms_invoice_line_2026-03-0{day}.csv" for day in (1, 2))
     landing.put(one, invoice(("A", 1, "2026-03-01", "1", "1")))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from html import escape
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -14,6 +15,7 @@ from ingest.limits import DEFAULT
 from ingest.profiles import Reading
 from ingest.readers import Entry, idoc
 
+FORMATS = Path(__file__).parents[2] / "fixtures" / "formats"
 READING = Reading.model_validate({"files": "*.xml", "format": "sap_idoc_xml"})
 
 
@@ -243,6 +245,14 @@ def test_what_was_written_is_read_back(idocs, indented):
     assert [(e.values["E1EDL24.MATNR"], Decimal(e.values["E1EDL24.LFIMG"] or "")) for e in entries] == [
         line for items in idocs for line in items
     ]
+
+
+def test_stock_of_two_categories_and_one_condition_is_two_lines(landing):
+    name = "dms_stock__stock_categories.xml"
+    landing.put(f"sap_proact01/D001/{name}", (FORMATS / "sap_proact01" / name).read_bytes())
+    landing.run()
+
+    assert landing.rows("dms_stock")["_key"].n_unique() == 4
 
 
 THREE = [delivery(item(10, "1"), item(20, "2"), number=str(number)) for number in (1, 2, 3)]

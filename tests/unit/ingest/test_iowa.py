@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from decimal import Decimal
-from pathlib import Path
 
 import polars as pl
 import pytest
@@ -26,13 +24,6 @@ SQUARES = {
         for code, name, x in (("02", "East", 1), ("01", "West", 0))
     ],
 }
-
-
-def real_data() -> Path:
-    path = Path(os.environ.get("SELLTHROUGH_REAL_DATA", Path(__file__).parents[4] / "shared" / "real_data"))
-    if not (path / "iowa").is_dir():
-        pytest.skip(f"no real data at {path}; set SELLTHROUGH_REAL_DATA")
-    return path
 
 
 @pytest.fixture
@@ -129,13 +120,12 @@ def test_other_counties_are_a_reason_to_read_the_stores_again(wholesaler):
     assert wholesaler.rows("outlet")["territory_code"].to_list() == ["01", "09"]
 
 
-def test_the_real_slice_is_exact_to_the_bottle_and_cent(landing):
-    source = real_data()
+def test_the_real_slice_is_exact_to_the_bottle_and_cent(landing, real_data):
     folder = landing.home / "landing" / "iowa" / "IOWA"
     folder.mkdir(parents=True)
-    for path in (source / "iowa").glob("*.csv.gz"):
+    for path in (real_data / "iowa").glob("*.csv.gz"):
         shutil.copy(path, folder)
-    report = landing.run(data_dirs=[source])
+    report = landing.run(data_dirs=[real_data])
     lines, outlets, skus = landing.rows(), landing.rows("outlet"), landing.rows("sku")
 
     assert (report.exit_code, report.rejected, lines.height, lines["_key"].n_unique()) == (0, 0, 118_204, 118_204)
@@ -147,7 +137,7 @@ def test_the_real_slice_is_exact_to_the_bottle_and_cent(landing):
     months = lines.group_by(pl.col("business_date").dt.strftime("%Y-%m").alias("m")).agg(
         pl.len(), pl.col("qty").sum(), pl.col("value_net").sum(), pl.col("sender_outlet_code").n_unique()
     )
-    truth = json.loads((source / "iowa" / "truth_dev_slice.json").read_text())
+    truth = json.loads((real_data / "iowa" / "truth_dev_slice.json").read_text())
     assert {(m, n, int(q), v, s) for m, n, q, v, s in months.rows()} == {
         (t["m"], int(t["n"]), int(t["bottles"]), Decimal(t["dollars"]), int(t["stores"])) for t in truth
     }
@@ -156,4 +146,4 @@ def test_the_real_slice_is_exact_to_the_bottle_and_cent(landing):
     nowhere = outlets.filter(pl.col("territory_code").is_null())["outlet_code"]
     lost = lines.filter(pl.col("sender_outlet_code").is_in(nowhere.implode()))
     assert (lost["sender_outlet_code"].n_unique(), lost["value_net"].sum()) == (3, Decimal("606693.60"))
-    assert landing.run(data_dirs=[source]).commits == ()
+    assert landing.run(data_dirs=[real_data]).commits == ()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import os
 from collections.abc import Iterable
 from decimal import Decimal
 from pathlib import Path
@@ -177,13 +176,10 @@ def test_another_kind_of_file_is_refused():
         list(poslog.entries(b"<html><body/></html>", READING, DEFAULT))
 
 
-def test_each_transaction_of_a_real_log_adds_up_to_its_total(tmp_path):
+def test_each_transaction_of_a_real_log_adds_up_to_its_total(tmp_path, real_data):
     """Item lines that count + taxes + rewards on the whole transaction = the total that the till printed."""
-    folder = os.environ.get("SELLTHROUGH_REAL_DATA")
-    if not folder or not (Path(folder) / "formats/poslog_poslog.xml.gz").exists():
-        pytest.skip("SELLTHROUGH_REAL_DATA names no folder with formats/poslog_*.xml.gz")
     for name, lines, loaded in (("small", 1, 1), ("poslog", 552, 544)):
-        file = Path(folder) / f"formats/poslog_{name}.xml.gz"
+        file = real_data / f"formats/poslog_{name}.xml.gz"
         report = ingest.check(tmp_path, file, profile="nrf_poslog", sender="R")
         assert (report.records, report.loaded, report.rejected) == (lines, loaded, 0)
         rows = pl.from_arrow(report.rows)

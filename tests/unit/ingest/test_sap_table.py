@@ -34,6 +34,15 @@ def rows(framed: Framed) -> list[tuple[str | None, ...]]:
     return [tuple(line.split(framed.delimiter)) for line in framed.body.decode().splitlines()]
 
 
+def test_records_above_the_header_are_not_taken_for_titles():
+    with pytest.raises(FileUnreadable, match="line 2 looks like a record and stands above the header in line 3"):
+        read("Deliveries|of March\n80|10\nVBELN|POSNR\n81|10\n")
+
+
+def test_descriptions_above_the_technical_names_are_titles():
+    assert rows(read("Delivery|Item\nVBELN|POSNR\n80|10\n")) == [("80", "10")]
+
+
 @pytest.mark.parametrize("delimiter", ["|", "\t", ";", ","])
 def test_the_header_says_what_separates(delimiter):
     framed = read(f"VBELN{delimiter}POSNR\n80{delimiter}10\n")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -11,8 +10,6 @@ from ingest.errors import FileUnreadable
 from ingest.limits import DEFAULT, Limits
 from ingest.profiles import Reading
 from ingest.readers import x12
-
-FORMATS = Path(os.environ.get("SELLTHROUGH_REAL_DATA", "/nonexistent")) / "formats"
 
 INVOICE = (
     "BIG*20260301*INV1**PO7",
@@ -539,7 +536,6 @@ def test_a_date_without_century_gets_one():
 # real files
 
 
-@pytest.mark.skipif(not FORMATS.is_dir(), reason="SELLTHROUGH_REAL_DATA is not set: no real samples")
 @pytest.mark.parametrize(
     ("name", "net", "items"),
     [
@@ -549,8 +545,8 @@ def test_a_date_without_century_gets_one():
         ("EDI.Net_x12.810d.edi", ["318.77", "188.25"], ["DO091003", "DO091004"]),
     ],
 )
-def test_real_invoices(name, net, items):
-    entries = read((FORMATS / name).read_bytes())
+def test_real_invoices(real_data: Path, name, net, items):
+    entries = read((real_data / "formats" / name).read_bytes())
 
     assert rules(entries) == [None] * len(items)
     assert column(entries, "NET") == net
@@ -558,9 +554,8 @@ def test_real_invoices(name, net, items):
     assert column(entries, "CONTROL") == [None] * len(items)
 
 
-@pytest.mark.skipif(not FORMATS.is_dir(), reason="SELLTHROUGH_REAL_DATA is not set: no real samples")
-def test_a_real_ship_notice_whose_control_numbers_differ():
-    entries = read((FORMATS / "gozer_asn856_Apache-2.0.edi").read_bytes())
+def test_a_real_ship_notice_whose_control_numbers_differ(real_data: Path):
+    entries = read((real_data / "formats" / "gozer_asn856_Apache-2.0.edi").read_bytes())
 
     assert rules(entries) == ["control_totals"] * 2
     assert "'000003438'" in entries[0].broken.problem

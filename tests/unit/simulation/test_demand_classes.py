@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -42,15 +41,11 @@ def test_weeks_count_from_the_first_sale_and_returns_do_not_count() -> None:
     assert (row["weeks"], row["selling_weeks"], row["cv2"]) == (4, 3, 0.0)
 
 
-def test_simulated_class_shares_lie_within_ten_points_of_a_real_wholesalers() -> None:
-    root = Path(__file__).resolve().parents[3]
-    real = Path(os.environ.get("SELLTHROUGH_REAL_DATA", root.parent / "shared" / "real_data")) / INVOICE_LINES
-    if not real.exists():
-        pytest.skip(
-            f"no real invoice lines at {real}: set SELLTHROUGH_REAL_DATA to the folder that holds {INVOICE_LINES}"
-        )
+def test_simulated_class_shares_lie_within_ten_points_of_a_real_wholesalers(real_data: Path) -> None:
     lines = pl.read_csv(
-        real, schema_overrides={"store_number": pl.String, "item_number": pl.String}, try_parse_dates=True
+        real_data / INVOICE_LINES,
+        schema_overrides={"store_number": pl.String, "item_number": pl.String},
+        try_parse_dates=True,
     )
     theirs = classes.shares(classes.classify(lines, ["store_number", "item_number"], "date", "bottles_sold"))
     members = network.build(Sizes(1, 8, 450, 100, 400, date(2026, 6, 30)))
