@@ -12,12 +12,11 @@ from decimal import Decimal
 
 from ingest.limits import Limits
 from ingest.readers.framed import Entry
-from ingest.readers.segments import NOISE, Item, Level, Segment, Text, Values, number, plain, same_reference
+from ingest.readers.segments import MARK, NOISE, Item, Level, Segment, Text, Values, number, plain, same_reference
 
 Problem = tuple[str, str]
 """A rule and the sentence that says how it is broken."""
 _TAG = re.compile(r"[A-Z][A-Z0-9]{1,2}")
-_MARK = "\xef\xbb\xbf"
 
 
 @dataclass(frozen=True)
@@ -261,8 +260,8 @@ def entries(
 def _outside(text: Text, start: int, end: int, number: int) -> Iterator[Entry]:
     """What stands outside of the interchanges: nothing, blanks, or one broken stretch."""
     piece = text.text[start:end]
-    if piece.startswith(_MARK):
-        start, piece = start + len(_MARK), piece[len(_MARK) :]
+    if piece.startswith(MARK):
+        start, piece = start + len(MARK), piece[len(MARK) :]
     begin = start + len(piece) - len(piece.lstrip(NOISE))
     stop = start + len(piece.rstrip(NOISE))
     if begin < stop:

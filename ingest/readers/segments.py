@@ -15,6 +15,8 @@ COMPONENT = "\x1f"
 """Joins the components of an element, whatever sign the file uses."""
 NOISE = " \t\r\n\x00\x1a"
 """What means nothing around a segment: blanks, ends of lines, ends of files."""
+MARK = "\xef\xbb\xbf"
+"""A byte order mark in text of one character a byte."""
 _RAW = 64 * 2**10
 """Characters of a broken stretch that are kept as its raw text."""
 
@@ -220,6 +222,14 @@ def _eight_bit(data: bytes) -> bytes:
                 "encoding", f"begins as UTF-16 and is not: {error}; ask the sender for it again"
             ) from error
     return data
+
+
+def begins_segment(text: str, start: int, terminator: str) -> bool:
+    """True where only blanks, ends of lines and a byte order mark stand between a place and the terminator, or the begin of the file, before it."""
+    at = start
+    while at and text[at - 1] != terminator and text[at - 1] in NOISE + MARK:
+        at -= 1
+    return at == 0 or text[at - 1] == terminator
 
 
 def spans(segments: Sequence[Segment]) -> tuple[tuple[int, int], ...]:

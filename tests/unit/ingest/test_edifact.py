@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from ingest.errors import FileUnreadable
@@ -250,6 +252,23 @@ def test_rubbish_and_truncation_are_broken_records():
         "segment",
     ]
     assert "bytes 0 to 3" in entries[0].broken.problem
+
+
+@pytest.mark.parametrize("code", ["UNB-WASH", "SUNB-WASH", "A?'UNB-WASH", "LUNA?+ABCD?'UNB-WASH"])
+def test_a_code_that_looks_like_an_opening_is_a_code(code):
+    entries = read(
+        written(interchange(message("SLSRPT", *HEAD, "LOC+162+S1", f"LIN+1++{code}:SA", "QTY+153:5")), end="'")
+    )
+
+    assert rules(entries) == [None]
+    assert column(entries, "ITEM") == [re.sub(r"\?(.)", r"\1", code)]
+
+
+def test_an_interchange_behind_one_that_broke_off_within_a_segment_is_read():
+    whole = written(SALES, end="'")
+    entries = read(whole[:-20] + b"UNA:+.? '" + whole.replace(b"REF1", b"REF2"))
+
+    assert rules(entries) == ["envelope_open"] * 3 + ["segment"] + [None] * 3
 
 
 def test_a_file_without_an_interchange_is_unreadable():

@@ -194,6 +194,22 @@ def test_an_isa_that_lost_elements_is_rubbish():
     assert entries[2].raw == lost.decode()
 
 
+@pytest.mark.parametrize("name", ["CASA ELISA", "ISA", "X\nISA"])
+def test_a_name_that_ends_like_an_interchange_begins_is_a_name(name):
+    body = ("BIG*20260301*I", f"N1*ST*{name}*92*S01", *(f"IT1*{at}*1*EA*1**VP*S" for at in range(1, 9)))
+    entries = read(written(interchange(a_set("810", *body)), end="~"))
+
+    assert rules(entries) == [None] * 8
+    assert column(entries, "N104[ST]") == ["S01"] * 8
+
+
+def test_an_interchange_behind_one_that_broke_off_within_a_segment_is_read():
+    first, second = written(ONE, end="~"), written(interchange(a_set("810", *INVOICE), number="000000002"), end="~")
+    entries = read(first[: first.index(b"TDS") + 5] + second)
+
+    assert rules(entries) == ["envelope_open", "envelope_open", "segment", None, None]
+
+
 def test_segments_outside_of_any_set_are_refused():
     lost = [*ONE[:2], "IT1*1*2*EA*1**VP*X", *ONE[2:]]
 
