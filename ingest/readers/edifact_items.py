@@ -249,11 +249,26 @@ def _batch(levels: Sequence[Level]) -> str | None:
 
 
 def _totals(body: Sequence[Segment], lines: int) -> Iterator[ControlTotal]:
-    """CNT 2 counts the lines. CNT 1 adds up quantities: of all, or of one qualifier, as senders understand it."""
+    """CNT 2 counts the lines. CNT 1 adds up quantities: of all, or of one qualifier, as senders understand it.
+
+    A quantity that the markings (PCI) of a line divide counts once, or with its parts.
+    """
     amounts: dict[str, Decimal] = {}
+    once: dict[str, Decimal] = {}
+    of_line: set[str] = set()
+    is_marked = False
     for segment in body:
-        if segment.tag == "QTY" and (value := number(_plain_number(segment.get(1, 2)))) is not None:
-            amounts[segment.get(1, 1)] = amounts.get(segment.get(1, 1), Decimal(0)) + value
+        if segment.tag == "LIN":
+            of_line, is_marked = set(), False
+        elif segment.tag == "PCI":
+            is_marked = True
+        elif segment.tag == "QTY" and (value := number(_plain_number(segment.get(1, 2)))) is not None:
+            code = segment.get(1, 1)
+            amounts[code] = amounts.get(code, Decimal(0)) + value
+            if not is_marked:
+                of_line.add(code)
+            if not is_marked or code not in of_line:
+                once[code] = once.get(code, Decimal(0)) + value
     counted = sum(segment.tag == "LIN" for segment in body)
     mains = sum(segment.tag == "LIN" and segment.get(4, 1) != "1" for segment in body)
     for segment in body:
@@ -262,8 +277,8 @@ def _totals(body: Sequence[Segment], lines: int) -> Iterator[ControlTotal]:
             if segment.get(1, 1) == "2":
                 yield ControlTotal("CNT 2", "line items", stated, tuple(map(Decimal, (counted, mains, lines))))
             elif segment.get(1, 1) == "1":
-                sums = (sum(amounts.values(), Decimal(0)), *amounts.values())
-                yield ControlTotal("CNT 1", "as the sum of the quantities", stated, sums)
+                sums = [total for by in (once, amounts) for total in (sum(by.values(), Decimal(0)), *by.values())]
+                yield ControlTotal("CNT 1", "as the sum of the quantities", stated, tuple(sums))
 
 
 _PARTY = frozenset({"RFF", "CTA", "COM", "FII"})
@@ -357,7 +372,8 @@ def _sales_facts(record: _Record, *, alone: bool) -> Facts:
     )
     lined = levels[: _line_at(levels) + 1]
     price, basis = number(look_up(lined, "PRI.5118") or ""), number(look_up(lined, "PRI.5284") or "1")
-    units = number(quantity or "")
+    units, back = number(quantity or ("0" if returned else "")), number(returned or "0")
+    units = units - back if units is not None and back is not None else None
     value = plain(price * units / basis) if price is not None and units is not None and basis else None
     kind = "SALE" if quantity or returned else "OTHER" if inner[0].of("QTY") else None
     first_day, last_day = _days(levels)

@@ -269,17 +269,22 @@ def _invoice(header: Segment, body: Sequence[Segment], envelope: Level) -> Parse
         placing.put(segment)
     for record in records:
         record.facts |= _invoice_amounts(record.levels[0])
-    if look_up([head], "BIG07") in _CREDITS:
+    is_credit = look_up([head], "BIG07") in _CREDITS
+    if is_credit:
         _drop_signs(records)
+    for record in records:
+        gross, allowance = (number(record.facts.get(name) or "") for name in ("GROSS", "ALLOWANCE"))
+        if gross is not None and allowance is not None:
+            record.facts["NET"] = plain(gross - allowance)
     totals = [
         *_line_count(summary, "IT1 items", [len(records)]),
         *_hash_total(summary, "of the quantities in IT102", [record.own[0].get(2) for record in records]),
     ]
-    return _finished(records, totals, _invoice_total(records, head, summary))
+    return _finished(records, totals, _invoice_total(records, head, summary, abs if is_credit else _as_stated))
 
 
 def _invoice_amounts(level: Level) -> Facts:
-    """Gross is quantity times price; net is gross less the allowances of the line. Charges and taxes stand apart."""
+    """Gross is quantity times price; the allowances of the line, its charges and taxes stand apart."""
     line = level.of("IT1")[0]
     price = number(line.get(4)) if line.get(4) else next((number(ctp.get(3)) for ctp in level.of("CTP")), None)
     quantity = number(line.get(2))
@@ -292,9 +297,7 @@ def _invoice_amounts(level: Level) -> Facts:
     facts["CHARGE"] = plain(charge)
     facts["TAX"] = plain(_tax(level))
     if price is not None and quantity is not None:
-        gross = quantity * price / _PER.get(line.get(5).upper(), 1)
-        facts["GROSS"] = plain(gross)
-        facts["NET"] = plain(gross - allowance)
+        facts["GROSS"] = plain(quantity * price / _PER.get(line.get(5).upper(), 1))
     return facts
 
 
@@ -303,7 +306,7 @@ def _drop_signs(records: Sequence[_Record]) -> None:
     amounts = [number(record.facts.get("GROSS") or "0") or Decimal(0) for record in records]
     if all(amount <= 0 for amount in amounts):
         for record in records:
-            for name in ("QUANTITY", "GROSS", "NET", "ALLOWANCE", "TAX"):
+            for name in ("QUANTITY", "GROSS", "ALLOWANCE", "TAX"):
                 text = record.facts.get(name)
                 if text is not None:
                     record.facts[name] = text.removeprefix("-")
@@ -340,8 +343,18 @@ def _cents(text: str) -> Decimal | None:
     return value if value is None or "." in text else value / 100
 
 
-def _invoice_total(records: Sequence[_Record], head: Level, summary: Level) -> Iterator[str]:
-    """TDS01 against the items, with or without the allowances, charges and taxes, which may stand at the lines, at the end, or at both."""
+def _as_stated(amount: Decimal) -> Decimal:
+    return amount
+
+
+def _invoice_total(
+    records: Sequence[_Record], head: Level, summary: Level, signed: Callable[[Decimal], Decimal]
+) -> Iterator[str]:
+    """TDS01 against the items, with or without the allowances, charges and taxes, which may stand at the lines, at the end, or at both.
+
+    Args:
+        signed: an amount with the sign that counts; on a credit memo none does.
+    """
     tds = next(iter(summary.of("TDS")), None)
     stated = _cents(tds.get(1)) if tds is not None else None
     gross = [number(record.facts.get("GROSS") or "") for record in records]
@@ -363,9 +376,9 @@ def _invoice_total(records: Sequence[_Record], head: Level, summary: Level) -> I
             Decimal(0),
         )
         tax = sum((_tax(level) for level in levels), Decimal(0))
-        sums |= {base + x - y + z for x in (0, extra) for y in (0, off) for z in (0, tax)}
+        sums |= {base + x - y + z for x in (0, signed(extra)) for y in (0, signed(off)) for z in (0, signed(tax))}
     tolerance = Decimal("0.01") * (len(records) + 1)
-    if not any(abs(stated - amount) <= tolerance for amount in sums):
+    if not any(abs(signed(stated) - amount) <= tolerance for amount in sums):
         yield f"TDS01 says a total of {plain(stated)}; the items come to {plain(base)}, and no sum with the charges and taxes gives it"
 
 
@@ -550,7 +563,7 @@ def _resale_facts(levels: Sequence[Level]) -> Facts:
     sale = next(iter(levels[0].of("SII")), None)
     quantity = look_up(levels[:1], "QTY02") or (sale.get(3) if sale is not None else None) or None
     price = look_up(levels[:2], "UIT02") or look_up(levels[:2], "CTP03") or (sale.get(5) if sale is not None else None)
-    amount = look_up(levels[:1], "AMT02") or (sale.get(7) if sale is not None else None)
+    amount = _amount(levels[0]) or (sale.get(7) if sale is not None else None)
     units, each = number(quantity or ""), number(price or "")
     gross = plain(units * each) if units is not None and each is not None else amount or None
     code = (look_up(levels[:1], "QTY01") or "").upper()
@@ -570,6 +583,15 @@ def _resale_facts(levels: Sequence[Level]) -> Facts:
         "STORE": _buyer(levels),
         "CONTROL": None if gross or kind == "STOCK" else "the item states neither price nor amount",
     }
+
+
+_AMOUNTS = ("1", "TT", "5", "")
+"""Amounts (element 522) that are the value of an item: of the line, the transaction, the invoice; one that is not qualified. Any other tells something else."""
+
+
+def _amount(level: Level) -> str | None:
+    stated = {segment.get(1).upper(): segment.get(2) for segment in reversed(list(level.anywhere("AMT")))}
+    return next((text for code in _AMOUNTS if (text := stated.get(code))), None)
 
 
 def _buyer(levels: Sequence[Level]) -> str | None:
@@ -673,13 +695,16 @@ def _line_activities(
     """
     outer = (line, head, summary, envelope)
     records: dict[tuple[str, str, str, int], _Record] = {}
+    worth: dict[tuple[str, str, str, int], dict[str, str]] = {}
     seen: dict[tuple[str, str, str, str], int] = {}
     for level, segments in activities:
         za = level.of("ZA")[0]
         code = za.get(1).upper()
         shared = [segment for segment in segments if segment.tag != "SDQ"]
         splits = [(store, quantity, [sdq]) for sdq in level.of("SDQ") for store, quantity in _destinations(sdq)]
-        for store, quantity, sdq in splits or [("", za.get(2), [])]:
+        places = splits or [("", za.get(2), [])]
+        amount = _amount(level) if len(places) == 1 else None
+        for store, quantity, sdq in places:
             place = (_ACTIVITIES.get(code, code), store, full_date(za.get(5)))
             repeat = seen.get((*place, code), 0)
             seen[*place, code] = repeat + 1
@@ -691,11 +716,15 @@ def _line_activities(
                 record.facts["ZA02"] = quantity or None
                 record.facts["ZA03"] = za.get(3) or (sdq[0].get(1) if sdq else "") or None
             record.facts[f"ZA02[{code}]"] = quantity or None
+            if amount:
+                worth.setdefault((*place, repeat), {})[code] = amount
             record.own += [*shared, *sdq]
     if not activities:
         records["", "", "", 0] = _Record((Level(), *outer), own, facts={"ACTIVITY": "OTHER"})
-    for record in records.values():
-        record.facts |= _activity_facts(record, alone=len(activities) == len(records) == 1)
+    of_line = _amount(line) if len(activities) == len(records) == 1 else None
+    for at, record in records.items():
+        record.facts |= _activity_facts(record)
+        record.facts["GROSS"] = record.facts["NET"] = of_line or _activity_value(record, worth.get(at, {}))
     return list(records.values())
 
 
@@ -715,25 +744,47 @@ def _store(levels: Sequence[Level]) -> str | None:
     return None
 
 
-def _activity_facts(record: _Record, *, alone: bool) -> Facts:
-    def stated(codes: Iterable[str]) -> list[str]:
-        return [text for code in codes if (text := record.facts.get(f"ZA02[{code}]"))]
+def _stated(record: _Record, codes: Iterable[str]) -> dict[str, str]:
+    """Quantities of a record by their codes."""
+    return {code: text for code in codes if (text := record.facts.get(f"ZA02[{code}]"))}
 
-    returned = [number(text) for text in stated(_RETURNS)]
-    sold = stated(_SOLD if record.facts["ACTIVITY"] == "SALE" else _STOCK)
+
+def _activity_facts(record: _Record) -> Facts:
+    sold = list(_stated(record, _SOLD if record.facts["ACTIVITY"] == "SALE" else _STOCK).values())
+    returned = list(_stated(record, _RETURNS).values())
     facts: Facts = {
-        "DATE": next((text for name in ("ZA05", "XQ03", "XQ02") if (text := look_up(record.levels, name))), None)
+        "DATE": next((text for name in ("ZA05", "XQ03", "XQ02") if (text := look_up(record.levels, name))), None),
+        "QUANTITY": sold[0] if sold else "0" if returned else None,
     }
-    facts["QUANTITY"] = sold[0] if sold else "0" if returned else None
     if returned:
-        amounts = [amount for amount in returned if amount is not None]
-        facts["RETURNED"] = plain(sum(amounts, Decimal(0))) if len(amounts) == len(returned) else stated(_RETURNS)[0]
-    price = number(look_up(record.levels[:2], "CTP03") or "")
-    units = number(facts["QUANTITY"] or "")
-    amount = look_up(record.levels[:1], "AMT02") or (look_up(record.levels[1:2], "AMT02") if alone else None)
-    if amount or (price is not None and units is not None):
-        facts["GROSS"] = facts["NET"] = amount or plain((price or Decimal(0)) * (units or Decimal(0)))
+        amounts = [amount for text in returned if (amount := number(text)) is not None]
+        facts["RETURNED"] = plain(sum(amounts, Decimal(0))) if len(amounts) == len(returned) else returned[0]
     return facts
+
+
+def _activity_value(record: _Record, worth: Mapping[str, str]) -> str | None:
+    """What was sold less what came back: the amounts at their ZA; where there are none, the quantities at the price of the item.
+
+    Args:
+        worth: amounts by the code of their ZA.
+    """
+    price = number(look_up(record.levels[:2], "CTP03") or "")
+    sold = next(iter(_stated(record, _SOLD if record.facts["ACTIVITY"] == "SALE" else _STOCK)), "")
+    amount = worth.get(sold)
+    returned = [value for code in _RETURNS if (value := number(worth.get(code, ""))) is not None]
+    if amount and not returned:
+        return amount
+
+    def valued(quantity: str | None) -> Decimal | None:
+        units = number(quantity or "")
+        return price * units if price is not None and units is not None else None
+
+    gross = number(amount) if amount else valued(record.facts["QUANTITY"]) if sold else Decimal(0)
+    back = record.facts.get("RETURNED")
+    off = sum(map(abs, returned), Decimal(0)) if returned else valued(back) if back else Decimal(0)
+    if gross is None or off is None or not (sold or back):
+        return None
+    return plain(gross - off)
 
 
 # control totals of all sets

@@ -91,6 +91,21 @@ def test_an_amount_of_a_line_that_several_places_share_is_not_theirs():
     assert column(read(written(interchange(message("SLSRPT", *body)))), "NET") == [None, None]
 
 
+@pytest.mark.parametrize(
+    ("quantities", "net"),
+    [
+        (("QTY+153:5", "QTY+61:2"), "6"),
+        (("QTY+61:2",), "-4"),
+        (("MOA+203:9", "QTY+153:5", "QTY+61:2"), "9"),
+        (("MOA+124:1", "QTY+153:5"), "10"),
+    ],
+)
+def test_the_value_of_sales_is_net_of_what_came_back(quantities, net):
+    body = (*HEAD, "LOC+162+S1", "LIN+1++111:EN", "PRI+AAA:2", *quantities)
+
+    assert column(read(written(interchange(message("SLSRPT", *body)))), "NET") == [net]
+
+
 def test_a_quantity_that_stands_twice_gives_two_records():
     body = (*HEAD, "LOC+162+S1", "LIN+1++111:EN", "QTY+153:4", "MKS+9+A", "QTY+153:5", "MKS+9+B")
     entries = read(written(interchange(message("SLSRPT", *body))))
@@ -406,6 +421,14 @@ def test_markings_that_divide_a_line_are_its_records():
     assert column(entries, "DTM.2380[36]") == ["20270101", None]
     assert column(entries, "FREE") == ["2", None]
     assert column(entries, "LINE") == ["1", "2"]
+
+
+@pytest.mark.parametrize(("total", "rule"), [("35", None), ("65", None), ("30", "control_totals")])
+def test_a_total_of_quantities_counts_what_markings_divide_once_or_with_its_parts(total, rule):
+    line = ("LIN+1++111:EN", "QTY+12:30", "PCI+36E", "QTY+12:20", "GIN+BX+B1", "PCI+36E", "QTY+12:10", "GIN+BX+B2")
+    body = (*ADVICE[:7], "CPS+1", *line, "LIN+2++222:EN", "QTY+12:5", f"CNT+1:{total}")
+
+    assert rules(read(written(interchange(message("DESADV", *body))))) == [rule] * 3
 
 
 def test_a_sub_line_is_left_out():

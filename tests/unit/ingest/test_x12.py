@@ -344,6 +344,14 @@ def test_a_credit_memo_that_is_negative_as_well_says_it_once():
     assert (entry.values["QUANTITY"], entry.values["NET"]) == ("3", "6")
 
 
+@pytest.mark.parametrize(("quantity", "allowance"), [("-10", "1000"), ("-10", "-1000"), ("10", "1000")])
+def test_an_allowance_comes_off_a_credit_memo_whatever_its_signs(quantity, allowance):
+    body = ("BIG*20260301*I*****CR", f"IT1**{quantity}*EA*10**VP*S", f"SAC*A*C310***{allowance}", "TDS*-9000")
+    (entry,) = read(written(interchange(a_set("810", *body))))
+
+    assert [entry.values.get(name) for name in ("GROSS", "ALLOWANCE", "NET", "CONTROL")] == ["100", "10", "90", None]
+
+
 def test_numbers_of_lines_are_their_places_where_one_is_missing_or_stands_twice():
     def lines(*numbers: str) -> list[str | None]:
         body = ("BIG*20260301*I", *(f"IT1*{number}*1*EA*1**VP*S" for number in numbers))
@@ -477,6 +485,21 @@ def test_a_resale_is_worth_its_quantity_at_its_price_else_its_amount():
     assert column(read(written(interchange(a_set("867", *body)))), "NET") == ["6", "7"]
 
 
+@pytest.mark.parametrize(
+    ("amounts", "net"),
+    [
+        (("AMT*T*1", "AMT*1*50"), "50"),
+        (("AMT*5*60", "AMT*TT*55", "AMT*1*50"), "50"),
+        (("AMT**7",), "7"),
+        (("AMT*T*1",), None),
+    ],
+)
+def test_an_amount_is_a_value_by_its_qualifier(amounts, net):
+    body = ("BPT*00*R*20260331", "PTD*SS", "QTY*32*5", "LIN**VP*S", *amounts)
+
+    assert column(read(written(interchange(a_set("867", *body)))), "NET") == [net]
+
+
 def test_a_product_before_its_quantity_is_understood():
     body = ("BPT*00*R*20260331", "PTD*SS", "LIN**VP*S1", "QTY*32*1", "LIN**VP*S2", "QTY*32*2")
     entries = read(written(interchange(a_set("867", *body))))
@@ -519,7 +542,7 @@ def test_an_sdq_gives_a_record_for_each_of_its_places():
     assert sorted(found, key=str) == sorted(
         [
             ["111", "SALE", "S1", "4", None, "8"],
-            ["111", "SALE", "S2", "5", "1", "10"],
+            ["111", "SALE", "S2", "5", "1", "8"],
             ["111", "STOCK", "S1", "10", None, "20"],
             ["111", "STOCK", "S2", "20", None, "40"],
             ["111", "OTHER", "CH", None, None, None],
@@ -544,6 +567,25 @@ def test_a_code_that_stands_twice_gives_two_records():
     assert column(entries, "QUANTITY") == ["1", "2", "3"]
     assert column(entries, "DATE") == ["20260301", "20260302", "20260302"]
     assert column(entries, "REPEAT") == [None, None, "2"]
+
+
+@pytest.mark.parametrize(
+    ("activities", "net"),
+    [
+        (("ZA*QS*5", "ZA*QU*2"), "6"),
+        (("ZA*QU*2",), "-4"),
+        (("ZA*QS*5", "AMT*T*1", "AMT*1*9"), "9"),
+        (("ZA*QS*5", "AMT*1*9", "ZA*QU*2"), "9"),
+        (("ZA*QU*2", "AMT*1*3", "ZA*QS*5", "AMT*1*9"), "6"),
+        (("ZA*QS*5", "ZA*QU*2", "AMT*1*3"), "7"),
+        (("ZA*QU*2", "AMT*1*3"), "-3"),
+        (("ZA*QS*5", "SDQ*EA*92*S1*2*S2*3", "AMT*1*9"), "4"),
+    ],
+)
+def test_the_value_of_sales_is_net_of_what_came_back(activities, net):
+    body = ("XQ*H*20260301", "N1*ST**92*S1", "LIN**UP*1", "CTP**RTL*2", *activities)
+
+    assert column(read(written(interchange(a_set("852", *body)))), "NET")[0] == net
 
 
 def test_a_date_without_century_gets_one():
