@@ -14,7 +14,19 @@ from decimal import Decimal
 from functools import lru_cache
 
 from ingest.readers.envelopes import ControlTotal, Parsed, Reader
-from ingest.readers.segments import Item, Level, Placing, Segment, Values, first, line_numbers, number, plain, spans
+from ingest.readers.segments import (
+    Item,
+    Level,
+    Placing,
+    Repeats,
+    Segment,
+    Values,
+    first,
+    line_numbers,
+    number,
+    plain,
+    spans,
+)
 
 _ITEM_NUMBER = "7140:7143:1131:3055"
 SEGMENTS: dict[str, tuple[str, str]] = {
@@ -293,7 +305,7 @@ _AMOUNTS = ("203", "125", "79", "66", "128")
 _PERIODS = ("356", "366", "91", "90", "206", "194")
 
 
-def _sales_report(header: Segment, body: Sequence[Segment], envelope: Level) -> Parsed:
+def _sales_report(header: Segment, body: Sequence[Segment], envelope: Level, repeats: Repeats) -> Parsed:
     head, summary = Level(), Level()
     placing = Placing(head, "NAD", _PARTY)
     place = Level()
@@ -337,7 +349,7 @@ def _sales_report(header: Segment, body: Sequence[Segment], envelope: Level) -> 
     for of_line in lines:
         for record in of_line:
             record.facts |= _sales_facts(record, alone=len(of_line) == 1)
-    _count_repeats(records)
+    _count_repeats(records, repeats)
     return _finished(records, body, len(lines))
 
 
@@ -416,15 +428,24 @@ def _days(levels: Sequence[Level]) -> tuple[str | None, str | None]:
     return written, written
 
 
-def _count_repeats(records: Iterable[_Record]) -> None:
-    """Number the second and further records of one item, place and period, so that they do not replace each other."""
-    seen: dict[tuple[str | None, ...], int] = {}
+def _count_repeats(records: Iterable[_Record], repeats: Repeats) -> None:
+    """Number the second and further records of one item, place and last day, so that they do not replace each other.
+
+    A message that takes back or replaces an earlier one counts by itself.
+    """
+    alone: Repeats | None = None
     for record in records:
         record.facts["ITEM"] = _item_code(record.levels)
-        same = tuple(record.facts.get(name) for name in ("ITEM", "STORE", "FROM", "DATE", "KIND"))
-        seen[same] = seen.get(same, 0) + 1
-        if seen[same] > 1:
-            record.facts["REPEAT"] = str(seen[same])
+        if alone is None and look_up(record.levels, "BGM.1225") in _TAKES_BACK:
+            alone = Repeats()
+        same = tuple(record.facts.get(name) for name in ("ITEM", "STORE", "DATE"))
+        place = (alone or repeats).number(same)
+        if place > 1:
+            record.facts["REPEAT"] = str(place)
+
+
+_TAKES_BACK = ("1", "3", "5")
+"""Functions of a message (1225): cancellation, deletion, replacement."""
 
 
 # INVRPT Inventory report
@@ -435,7 +456,7 @@ _MOVED = ("199", "48", "212", "153")
 _IDENTITY = ("LOC", "GIN", "DTM", "STS", "PCI", "RFF", "CPS", "PAC", "INV")
 
 
-def _inventory(header: Segment, body: Sequence[Segment], envelope: Level) -> Parsed:
+def _inventory(header: Segment, body: Sequence[Segment], envelope: Level, repeats: Repeats) -> Parsed:
     head, summary = Level(), Level()
     placing = Placing(head, "NAD", _PARTY | {"LOC"})
     lines: list[tuple[Level, list[Segment], list[tuple[Level, list[Segment]]]]] = []
@@ -453,7 +474,7 @@ def _inventory(header: Segment, body: Sequence[Segment], envelope: Level) -> Par
         placing.put(segment)
     outer = (head, summary, envelope)
     records = [record for line, own, groups in lines for record in _line_stock(line, own, groups, outer)]
-    _count_repeats(records)
+    _count_repeats(records, repeats)
     return _finished(records, body, len(lines))
 
 
@@ -532,7 +553,7 @@ _DEPTH = 32
 """Packing levels that are looked through from an item outwards."""
 
 
-def _despatch(header: Segment, body: Sequence[Segment], envelope: Level) -> Parsed:
+def _despatch(header: Segment, body: Sequence[Segment], envelope: Level, repeats: Repeats) -> Parsed:
     head, summary = Level(), Level()
     placing = Placing(head, "NAD", _PARTY | {"LOC"})
     packs: dict[str, list[Level]] = {}

@@ -12,7 +12,19 @@ from decimal import Decimal
 from functools import lru_cache
 
 from ingest.readers.envelopes import ControlTotal, Parsed, Reader
-from ingest.readers.segments import Item, Level, Placing, Segment, Values, first, line_numbers, number, plain, spans
+from ingest.readers.segments import (
+    Item,
+    Level,
+    Placing,
+    Repeats,
+    Segment,
+    Values,
+    first,
+    line_numbers,
+    number,
+    plain,
+    spans,
+)
 
 SEGMENTS: dict[str, tuple[int, int]] = {
     "ISA": (16, 0),
@@ -249,7 +261,7 @@ _PARTY = frozenset({"N2", "N3", "N4", "REF", "PER", "DMG"})
 # 810 Invoice
 
 
-def _invoice(header: Segment, body: Sequence[Segment], envelope: Level) -> Parsed:
+def _invoice(header: Segment, body: Sequence[Segment], envelope: Level, repeats: Repeats) -> Parsed:
     head, summary, ignored = Level(), Level(), Level()
     placing = Placing(head, "N1", _PARTY)
     records: list[_Record] = []
@@ -418,7 +430,7 @@ class _Node:
             node = node.parent
 
 
-def _ship_notice(header: Segment, body: Sequence[Segment], envelope: Level) -> Parsed:
+def _ship_notice(header: Segment, body: Sequence[Segment], envelope: Level, repeats: Repeats) -> Parsed:
     node = _Node(None)
     nodes = [node]
     by_number: dict[str, _Node] = {}
@@ -496,7 +508,7 @@ _RETURN_TRANSFERS = ("BN", "RB", "RP", "RU")
 """Transfers (element 521) that are returns whatever the quantity is called."""
 
 
-def _resale(header: Segment, body: Sequence[Segment], envelope: Level) -> Parsed:
+def _resale(header: Segment, body: Sequence[Segment], envelope: Level, repeats: Repeats) -> Parsed:
     head, summary, detail = Level(), Level(), Level()
     placing = Placing(head, "N1", _PARTY)
     records: list[_Record] = []
@@ -538,7 +550,34 @@ def _resale(header: Segment, body: Sequence[Segment], envelope: Level) -> Parsed
         *_line_count(summary, "LIN lines", [lines, transfers, len(records), len(quantities)]),
         *_hash_total(summary, "of the quantities in QTY02", quantities),
     ]
-    return _finished(records, totals)
+    parsed = _finished(records, totals)
+    if look_up([head], "BPT01") not in _TAKES_BACK:
+        _number_on(records, repeats)
+    return parsed
+
+
+_TAKES_BACK = ("01", "03", "05")
+"""Purposes of a report (element 353) that cancel, delete or replace the lines of an earlier one, by their numbers."""
+
+
+def _number_on(records: Sequence[_Record], repeats: Repeats) -> None:
+    """Lines of a document that a report before it in the file has as well go on behind the last number."""
+    documents: dict[str, list[_Record]] = {}
+    for record in records:
+        documents.setdefault(_resale_document(record.levels), []).append(record)
+    for document_no, of_document in documents.items():
+        lines = {
+            (int(record.facts["LINE"] or 0), tuple(record.facts[name] for name in ("KIND", "DATE", "STORE", "ITEM")))
+            for record in of_document
+        }
+        offset = repeats.offset(document_no, lines)
+        for record in of_document:
+            record.facts["LINE"] = str(int(record.facts["LINE"] or 0) + offset)
+
+
+def _resale_document(levels: Sequence[Level]) -> str:
+    names = ("REF02[IV]", "REF02[DI]", "REF02[IN]", "REF02[SI]", "PTD05", "BPT02")
+    return next((text for name in names if (text := look_up(levels, name))), "")
 
 
 def _begins_resale(segment: Segment, record: _Record | None) -> bool:
@@ -637,7 +676,7 @@ _ACTIVITY_PARTY = frozenset({"N2", "N3", "N4", "FOB", "TD5", "DTM", "N9", "PER"}
 _STORE_PARTIES = ("ST", "BY", "SN", "RS", "WH", "DC", "LO", "RE", "RT", "Z7")
 
 
-def _activity(header: Segment, body: Sequence[Segment], envelope: Level) -> Parsed:
+def _activity(header: Segment, body: Sequence[Segment], envelope: Level, repeats: Repeats) -> Parsed:
     head, summary = Level(), Level()
     placing = Placing(head, "N1", _ACTIVITY_PARTY)
     lines: list[tuple[Level, list[Segment], list[tuple[Level, list[Segment]]]]] = []
@@ -660,7 +699,7 @@ def _activity(header: Segment, body: Sequence[Segment], envelope: Level) -> Pars
         for line, own, activities in lines
         for record in _line_activities(line, own, activities, head, summary, envelope)
     ]
-    _count_repeats(records)
+    _count_repeats(records, repeats)
     quantities = [segment.get(2) for segment in body if segment.tag == "ZA"]
     split = [text for segment in body if segment.tag == "SDQ" for _, text in _destinations(segment)]
     totals = [
@@ -670,15 +709,13 @@ def _activity(header: Segment, body: Sequence[Segment], envelope: Level) -> Pars
     return _finished(records, totals)
 
 
-def _count_repeats(records: Sequence[_Record]) -> None:
+def _count_repeats(records: Sequence[_Record], repeats: Repeats) -> None:
     """Number the second and further records of one item, place, date and kind, so that they do not replace each other."""
-    seen: dict[tuple[str | None, ...], int] = {}
     for record in records:
         record.facts["ITEM"] = _item_code(record.levels)
-        same = tuple(record.facts.get(name) for name in ("ITEM", "STORE", "DATE", "ACTIVITY"))
-        seen[same] = seen.get(same, 0) + 1
-        if seen[same] > 1:
-            record.facts["REPEAT"] = str(seen[same])
+        place = repeats.number(tuple(record.facts.get(name) for name in ("ITEM", "STORE", "DATE", "ACTIVITY")))
+        if place > 1:
+            record.facts["REPEAT"] = str(place)
 
 
 def _line_activities(

@@ -114,6 +114,29 @@ def test_a_quantity_that_stands_twice_gives_two_records():
     assert column(entries, "REPEAT") == [None, "2"]
 
 
+def sold(quantity: str, reference: str, function: str = "9", begin: str = "20260301") -> list[str]:
+    head = (f"BGM+73E+S{reference}+{function}", f"DTM+356:{begin}20260307:718", "LOC+162+S1")
+    return message("SLSRPT", *head, "LIN+1++111:EN", f"QTY+153:{quantity}", reference=reference)
+
+
+@pytest.mark.parametrize(
+    ("second", "repeat"),
+    [
+        (sold("3", "M2"), "2"),
+        (sold("3", "M2", begin="20260307"), "2"),
+        (sold("3", "M2", function="5"), None),
+    ],
+)
+def test_sales_of_two_messages_are_told_apart_unless_one_replaces_the_other(second, repeat):
+    assert column(read(written(interchange(sold("5", "M1"), second))), "REPEAT") == [None, repeat]
+
+
+def test_sales_of_an_interchange_that_was_sent_twice_keep_their_numbers():
+    one = interchange(sold("5", "M1"), sold("3", "M2"))
+
+    assert column(read(written(one, one)), "REPEAT") == [None, "2", None, "2"]
+
+
 def test_a_line_without_a_quantity_is_still_a_record():
     entries = read(
         written(interchange(message("SLSRPT", *HEAD, "LOC+162+S1", "LIN+1++111:EN", "LIN+2++222:EN", "QTY+153:1")))

@@ -507,6 +507,34 @@ def test_a_product_before_its_quantity_is_understood():
     assert list(zip(column(entries, "ITEM"), column(entries, "QUANTITY"), strict=True)) == [("S1", "1"), ("S2", "2")]
 
 
+def resale(*lines: tuple[str, str], number: str = "0001", purpose: str = "00") -> list[str]:
+    items = [part for line, quantity in lines for part in (f"QTY*32*{quantity}", f"LIN*{line}*VP*S")]
+    return a_set("867", f"BPT*{purpose}*R1*20260331", "PTD*SS", "N1*ST**92*O1", *items, number=number)
+
+
+def test_lines_of_two_reports_of_one_number_are_told_apart():
+    entries = read(written(interchange(resale(("1", "5"), ("2", "4")), resale(("1", "3"), number="0002"))))
+
+    assert column(entries, "LINE") == ["1", "2", "3"]
+
+
+@pytest.mark.parametrize(
+    ("second", "lines"),
+    [
+        (resale(("2", "3"), number="0002"), ["1", "2"]),
+        (resale(("1", "5"), number="0002", purpose="01"), ["1", "1"]),
+    ],
+)
+def test_lines_keep_their_numbers_where_these_differ_or_a_report_takes_them_back(second, lines):
+    assert column(read(written(interchange(resale(("1", "5")), second))), "LINE") == lines
+
+
+def test_reports_of_an_interchange_that_was_sent_twice_keep_their_numbers():
+    one = interchange(resale(("1", "5")), resale(("1", "3"), number="0002"))
+
+    assert column(read(written(one, one)), "LINE") == ["1", "2", "1", "2"]
+
+
 def test_sales_item_information_is_an_item():
     entries = read(
         written(interchange(a_set("867", "BPT*00*R*20260331", "PTD*SS", "N1*ST**92*O1", "SII*UP*123*4*EA*2.5")))
@@ -592,6 +620,27 @@ def test_a_date_without_century_gets_one():
     body = ("XQ*H*980301", "N1*ST**92*S1", "LIN**UP*1", "ZA*QS*1")
 
     assert column(read(written(interchange(a_set("852", *body)))), "DATE") == ["19980301"]
+
+
+def sold(quantity: str, number: str = "0001") -> list[str]:
+    return a_set("852", "XQ*H*20260301", "N1*ST**92*S1", "LIN**VP*A1", f"ZA*QS*{quantity}", number=number)
+
+
+def test_activities_of_two_sets_are_told_apart():
+    both = interchange(sold("5"), sold("3", "0002"))
+    other = interchange(sold("2"), number="000000002")
+
+    assert column(read(written(both, other)), "REPEAT") == [None, "2", "3"]
+
+
+def test_activities_of_an_interchange_that_was_sent_twice_keep_their_numbers():
+    both = interchange(sold("5"), sold("5", "0002"))
+
+    assert column(read(written(both, both)), "REPEAT") == [None, "2", None, "2"]
+
+
+def test_activities_under_a_control_number_used_twice_are_told_apart():
+    assert column(read(written(interchange(sold("5")), interchange(sold("3")))), "REPEAT") == [None, "2"]
 
 
 # real files
