@@ -24,7 +24,7 @@ from ingest.readers import envelopes
 from ingest.readers.edifact_items import ITEMS, NAMES, is_field, look_up
 from ingest.readers.envelopes import Envelope, Interchange, Standard
 from ingest.readers.framed import Entry
-from ingest.readers.segments import COMPONENT, Names, Segment, Text
+from ingest.readers.segments import COMPONENT, Names, Segment, Text, begins_segment
 
 if TYPE_CHECKING:
     from ingest.profiles import Reading
@@ -66,6 +66,11 @@ _OPENING = re.compile(
     rf"(?:UNA(?P<una>[^\w{_BLANK}].{{5}})[{_BLANK}]*)?(?P<unb>UNB)(?P<element>[^\w{_BLANK}])(?P<syntax>[A-Z]{{4}})(?P<component>[^\w{_BLANK}])",
     re.IGNORECASE | re.DOTALL,
 )
+_WHOLE_UNB = re.compile(
+    r"UNB(?P<e>.)[A-Z]{4}(?P<c>.)\d(?:(?:(?!(?P=e)).){0,200}(?P=e)){3}\d{6,8}(?P=c)\d{4,6}(?P=e)",
+    re.IGNORECASE | re.DOTALL,
+)
+"""A UNB that is one wherever it stands: it has a syntax version, two parties, date and time."""
 _NONE = "\x00"
 
 
@@ -96,7 +101,7 @@ def entries(data: bytes, reading: Reading, limits: Limits) -> Iterator[Entry]:
             found.start(),
             partial(_cut, text, found.start("unb"), _signs(found), found["syntax"].upper(), reading, limits),
         )
-        for found in _OPENING.finditer(text.text)
+        for found in _openings(text.text)
     ]
     if not openings:
         raise FileUnreadable(
@@ -104,6 +109,33 @@ def entries(data: bytes, reading: Reading, limits: Limits) -> Iterator[Entry]:
             "holds no EDIFACT interchange: there is no UNB segment; have it sent with its envelope, or name the right profile",
         )
     yield from envelopes.entries(_EDIFACT, text, openings, strict=reading.control_totals == "strict")
+
+
+def _openings(text: str) -> Iterator[re.Match[str]]:
+    """Where interchanges begin: with a segment, or, behind what has lost its terminator, with what can be nothing but a UNB."""
+    at = 0
+    terminator, release = "\n", _NONE
+    while (found := _OPENING.search(text, at)) is not None:
+        start = found.start()
+        at = start + 1
+        begins = begins_segment(text, start, terminator) and not _is_released(text, start, terminator, release)
+        if begins or _is_whole(text, found):
+            yield found
+            at = found.end()
+            signs = _signs(found)
+            terminator, release = signs.segment, signs.release
+
+
+def _is_released(text: str, start: int, terminator: str, release: str) -> bool:
+    """True where the terminator before a place is text."""
+    end = text.rfind(terminator, 0, start)
+    return end >= 0 and _releases(text, end, release, 0) % 2 == 1
+
+
+def _is_whole(text: str, found: re.Match[str]) -> bool:
+    una = found["una"]
+    agrees = una is None or (una[0], una[1]) == (found["component"], found["element"])
+    return agrees and _WHOLE_UNB.match(text, found.start("unb")) is not None
 
 
 def _signs(found: re.Match[str]) -> _Signs:
@@ -140,13 +172,18 @@ def _find_end(text: str, signs: _Signs, at: int, bound: int) -> int:
     """The next terminator that no release sign takes the meaning from."""
     end = text.find(signs.segment, at, bound)
     while end >= 0:
-        releases = 0
-        while end - releases > at and text[end - releases - 1] == signs.release:
-            releases += 1
-        if releases % 2 == 0:
+        if _releases(text, end, signs.release, at) % 2 == 0:
             return end
         end = text.find(signs.segment, end + 1, bound)
     return -1
+
+
+def _releases(text: str, end: int, release: str, at: int) -> int:
+    """How many release signs stand right before a place."""
+    releases = 0
+    while end - releases > at and text[end - releases - 1] == release:
+        releases += 1
+    return releases
 
 
 def _split(text: Text, signs: _Signs, start: int, end: int, number: int) -> Segment:

@@ -14,7 +14,19 @@ from decimal import Decimal
 from functools import lru_cache
 
 from ingest.readers.envelopes import ControlTotal, Parsed, Reader
-from ingest.readers.segments import Item, Level, Placing, Segment, Values, first, line_numbers, number, plain, spans
+from ingest.readers.segments import (
+    Item,
+    Level,
+    Placing,
+    Repeats,
+    Segment,
+    Values,
+    first,
+    line_numbers,
+    number,
+    plain,
+    spans,
+)
 
 _ITEM_NUMBER = "7140:7143:1131:3055"
 SEGMENTS: dict[str, tuple[str, str]] = {
@@ -249,11 +261,26 @@ def _batch(levels: Sequence[Level]) -> str | None:
 
 
 def _totals(body: Sequence[Segment], lines: int) -> Iterator[ControlTotal]:
-    """CNT 2 counts the lines. CNT 1 adds up quantities: of all, or of one qualifier, as senders understand it."""
+    """CNT 2 counts the lines. CNT 1 adds up quantities: of all, or of one qualifier, as senders understand it.
+
+    A quantity that the markings (PCI) of a line divide counts once, or with its parts.
+    """
     amounts: dict[str, Decimal] = {}
+    once: dict[str, Decimal] = {}
+    of_line: set[str] = set()
+    is_marked = False
     for segment in body:
-        if segment.tag == "QTY" and (value := number(_plain_number(segment.get(1, 2)))) is not None:
-            amounts[segment.get(1, 1)] = amounts.get(segment.get(1, 1), Decimal(0)) + value
+        if segment.tag == "LIN":
+            of_line, is_marked = set(), False
+        elif segment.tag == "PCI":
+            is_marked = True
+        elif segment.tag == "QTY" and (value := number(_plain_number(segment.get(1, 2)))) is not None:
+            code = segment.get(1, 1)
+            amounts[code] = amounts.get(code, Decimal(0)) + value
+            if not is_marked:
+                of_line.add(code)
+            if not is_marked or code not in of_line:
+                once[code] = once.get(code, Decimal(0)) + value
     counted = sum(segment.tag == "LIN" for segment in body)
     mains = sum(segment.tag == "LIN" and segment.get(4, 1) != "1" for segment in body)
     for segment in body:
@@ -262,8 +289,8 @@ def _totals(body: Sequence[Segment], lines: int) -> Iterator[ControlTotal]:
             if segment.get(1, 1) == "2":
                 yield ControlTotal("CNT 2", "line items", stated, tuple(map(Decimal, (counted, mains, lines))))
             elif segment.get(1, 1) == "1":
-                sums = (sum(amounts.values(), Decimal(0)), *amounts.values())
-                yield ControlTotal("CNT 1", "as the sum of the quantities", stated, sums)
+                sums = [total for by in (once, amounts) for total in (sum(by.values(), Decimal(0)), *by.values())]
+                yield ControlTotal("CNT 1", "as the sum of the quantities", stated, tuple(sums))
 
 
 _PARTY = frozenset({"RFF", "CTA", "COM", "FII"})
@@ -278,7 +305,7 @@ _AMOUNTS = ("203", "125", "79", "66", "128")
 _PERIODS = ("356", "366", "91", "90", "206", "194")
 
 
-def _sales_report(header: Segment, body: Sequence[Segment], envelope: Level) -> Parsed:
+def _sales_report(header: Segment, body: Sequence[Segment], envelope: Level, repeats: Repeats) -> Parsed:
     head, summary = Level(), Level()
     placing = Placing(head, "NAD", _PARTY)
     place = Level()
@@ -322,7 +349,7 @@ def _sales_report(header: Segment, body: Sequence[Segment], envelope: Level) -> 
     for of_line in lines:
         for record in of_line:
             record.facts |= _sales_facts(record, alone=len(of_line) == 1)
-    _count_repeats(records)
+    _count_repeats(records, repeats)
     return _finished(records, body, len(lines))
 
 
@@ -357,7 +384,8 @@ def _sales_facts(record: _Record, *, alone: bool) -> Facts:
     )
     lined = levels[: _line_at(levels) + 1]
     price, basis = number(look_up(lined, "PRI.5118") or ""), number(look_up(lined, "PRI.5284") or "1")
-    units = number(quantity or "")
+    units, back = number(quantity or ("0" if returned else "")), number(returned or "0")
+    units = units - back if units is not None and back is not None else None
     value = plain(price * units / basis) if price is not None and units is not None and basis else None
     kind = "SALE" if quantity or returned else "OTHER" if inner[0].of("QTY") else None
     first_day, last_day = _days(levels)
@@ -400,15 +428,24 @@ def _days(levels: Sequence[Level]) -> tuple[str | None, str | None]:
     return written, written
 
 
-def _count_repeats(records: Iterable[_Record]) -> None:
-    """Number the second and further records of one item, place and period, so that they do not replace each other."""
-    seen: dict[tuple[str | None, ...], int] = {}
+def _count_repeats(records: Iterable[_Record], repeats: Repeats) -> None:
+    """Number the second and further records of one item, place and last day, so that they do not replace each other.
+
+    A message that takes back or replaces an earlier one counts by itself.
+    """
+    alone: Repeats | None = None
     for record in records:
         record.facts["ITEM"] = _item_code(record.levels)
-        same = tuple(record.facts.get(name) for name in ("ITEM", "STORE", "FROM", "DATE", "KIND"))
-        seen[same] = seen.get(same, 0) + 1
-        if seen[same] > 1:
-            record.facts["REPEAT"] = str(seen[same])
+        if alone is None and look_up(record.levels, "BGM.1225") in _TAKES_BACK:
+            alone = Repeats()
+        same = tuple(record.facts.get(name) for name in ("ITEM", "STORE", "DATE"))
+        place = (alone or repeats).number(same)
+        if place > 1:
+            record.facts["REPEAT"] = str(place)
+
+
+_TAKES_BACK = ("1", "3", "5")
+"""Functions of a message (1225): cancellation, deletion, replacement."""
 
 
 # INVRPT Inventory report
@@ -419,7 +456,7 @@ _MOVED = ("199", "48", "212", "153")
 _IDENTITY = ("LOC", "GIN", "DTM", "STS", "PCI", "RFF", "CPS", "PAC", "INV")
 
 
-def _inventory(header: Segment, body: Sequence[Segment], envelope: Level) -> Parsed:
+def _inventory(header: Segment, body: Sequence[Segment], envelope: Level, repeats: Repeats) -> Parsed:
     head, summary = Level(), Level()
     placing = Placing(head, "NAD", _PARTY | {"LOC"})
     lines: list[tuple[Level, list[Segment], list[tuple[Level, list[Segment]]]]] = []
@@ -437,7 +474,7 @@ def _inventory(header: Segment, body: Sequence[Segment], envelope: Level) -> Par
         placing.put(segment)
     outer = (head, summary, envelope)
     records = [record for line, own, groups in lines for record in _line_stock(line, own, groups, outer)]
-    _count_repeats(records)
+    _count_repeats(records, repeats)
     return _finished(records, body, len(lines))
 
 
@@ -516,7 +553,7 @@ _DEPTH = 32
 """Packing levels that are looked through from an item outwards."""
 
 
-def _despatch(header: Segment, body: Sequence[Segment], envelope: Level) -> Parsed:
+def _despatch(header: Segment, body: Sequence[Segment], envelope: Level, repeats: Repeats) -> Parsed:
     head, summary = Level(), Level()
     placing = Placing(head, "NAD", _PARTY | {"LOC"})
     packs: dict[str, list[Level]] = {}

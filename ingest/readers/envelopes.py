@@ -5,6 +5,7 @@ What a trailer says is checked by ourselves against what was found. What does no
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,12 +13,23 @@ from decimal import Decimal
 
 from ingest.limits import Limits
 from ingest.readers.framed import Entry
-from ingest.readers.segments import NOISE, Item, Level, Segment, Text, Values, number, plain, same_reference
+from ingest.readers.segments import (
+    MARK,
+    NOISE,
+    Item,
+    Level,
+    Repeats,
+    Segment,
+    Text,
+    Values,
+    number,
+    plain,
+    same_reference,
+)
 
 Problem = tuple[str, str]
 """A rule and the sentence that says how it is broken."""
 _TAG = re.compile(r"[A-Z][A-Z0-9]{1,2}")
-_MARK = "\xef\xbb\xbf"
 
 
 @dataclass(frozen=True)
@@ -75,8 +87,8 @@ class Parsed:
     notes: list[str] = field(default_factory=list)
 
 
-Reader = Callable[[Segment, Sequence[Segment], Level], Parsed]
-"""Finds the items of a document: its header, the segments up to its trailer, the level of the envelope."""
+Reader = Callable[[Segment, Sequence[Segment], Level, Repeats], Parsed]
+"""Finds the items of a document: its header, the segments up to its trailer, the level of the envelope, what the file had before."""
 
 
 @dataclass(frozen=True)
@@ -241,6 +253,7 @@ def entries(
         strict: False loads records in spite of their envelope, with what is wrong in the field CONTROL.
     """
     seen: set[tuple[str, str]] = set()
+    repeats = Repeats()
     number, before = 1, 0
     for place, (start, cut) in enumerate(openings):
         stop = openings[place + 1][0] if place + 1 < len(openings) else len(text.text)
@@ -249,7 +262,7 @@ def entries(
         sender = (interchange.header.get(standard.sender), interchange.header.get(standard.interchange.reference[0]))
         interchange.repeated = sender in seen
         seen.add(sender)
-        yield from _records(standard, interchange, text, strict)
+        yield from _records(standard, interchange, text, repeats, strict)
         number, before = interchange.next_number, interchange.end
         if interchange.problem is not None:
             last = before + len(text.text[before:stop].rstrip(NOISE))
@@ -261,22 +274,24 @@ def entries(
 def _outside(text: Text, start: int, end: int, number: int) -> Iterator[Entry]:
     """What stands outside of the interchanges: nothing, blanks, or one broken stretch."""
     piece = text.text[start:end]
-    if piece.startswith(_MARK):
-        start, piece = start + len(_MARK), piece[len(_MARK) :]
+    if piece.startswith(MARK):
+        start, piece = start + len(MARK), piece[len(MARK) :]
     begin = start + len(piece) - len(piece.lstrip(NOISE))
     stop = start + len(piece.rstrip(NOISE))
     if begin < stop:
         yield text.stretch("unframed", begin, stop, number, "stand outside of any interchange")
 
 
-def _records(standard: Standard, interchange: Interchange, text: Text, strict: bool) -> Iterator[Entry]:
+def _records(
+    standard: Standard, interchange: Interchange, text: Text, repeats: Repeats, strict: bool
+) -> Iterator[Entry]:
     """Records of one interchange in the order of the file, refused where an envelope around them does not hold."""
     outer = list(_interchange_problems(standard, interchange))
     found: list[tuple[int, Entry]] = []
     for group in interchange.groups:
         around = [*_group_problems(standard, group, interchange), *outer]
         for document in group.documents:
-            found += _of_document(standard, document, group, interchange, text, around, strict)
+            found += _of_document(standard, document, group, interchange, text, around, repeats, strict)
     named = _named(standard.interchange, interchange.header)
     for run in interchange.strays:
         problem = f"{named}: {len(run)} segments ({run[0].tag[:3]} …) stand in no {standard.document.name}"
@@ -296,6 +311,7 @@ def _of_document(
     interchange: Interchange,
     text: Text,
     around: Sequence[Problem],
+    repeats: Repeats,
     strict: bool,
 ) -> Iterable[tuple[int, Entry]]:
     header = document.header
@@ -318,7 +334,11 @@ def _of_document(
             )
         yield header.start, text.entry(item, header.number, None)
         return
-    parsed = standard.items[kind](header, document.body, envelope)
+    written = hashlib.sha256(text.text[whole[0] : whole[1]].encode("latin-1")).digest()
+    around_it = (interchange.header.get(standard.sender), interchange.header.get(standard.interchange.reference[0]))
+    in_group = group.header.get(standard.group.reference[0]) if group.header is not None else ""
+    repeats.begin((*around_it, in_group, written), may_be_again=interchange.repeated)
+    parsed = standard.items[kind](header, document.body, envelope, repeats)
     unreadable = list(_unreadable(document, named, text))
     disagreeing = [
         *_trailer_problems(standard.document, header, document.trailer, len(document.body) + 2, named),

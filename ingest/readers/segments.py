@@ -15,6 +15,8 @@ COMPONENT = "\x1f"
 """Joins the components of an element, whatever sign the file uses."""
 NOISE = " \t\r\n\x00\x1a"
 """What means nothing around a segment: blanks, ends of lines, ends of files."""
+MARK = "\xef\xbb\xbf"
+"""A byte order mark in text of one character a byte."""
 _RAW = 64 * 2**10
 """Characters of a broken stretch that are kept as its raw text."""
 
@@ -222,6 +224,14 @@ def _eight_bit(data: bytes) -> bytes:
     return data
 
 
+def begins_segment(text: str, start: int, terminator: str) -> bool:
+    """True where only blanks, ends of lines and a byte order mark stand between a place and the terminator, or the begin of the file, before it."""
+    at = start
+    while at and text[at - 1] != terminator and text[at - 1] in NOISE + MARK:
+        at -= 1
+    return at == 0 or text[at - 1] == terminator
+
+
 def spans(segments: Sequence[Segment]) -> tuple[tuple[int, int], ...]:
     """Where segments stand; those that follow each other are one stretch."""
     found: list[tuple[int, int]] = []
@@ -263,6 +273,58 @@ class Placing:
         else:
             self._party = None
             self.level.add(segment)
+
+
+class Repeats:
+    """Tells alike records of one file apart, so that those of one document do not replace those of another.
+
+    A document that stands in the file again, as in an interchange that was sent twice, gets the numbers that it got before.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[object, int] = {}
+        self._count = self._document = 0
+        self._is_again = False
+        self._reached: dict[object, int] = {}
+        self._places: dict[object, list[int]] = {}
+        self._lines: dict[str, set[tuple[int, object]]] = {}
+        self._last: dict[str, int] = {}
+        self._offsets: dict[tuple[int, str], int] = {}
+
+    def begin(self, identity: object, *, may_be_again: bool) -> None:
+        """Go on with another document; the same identity is the same document."""
+        self._is_again = may_be_again and identity in self._known
+        if not self._is_again:
+            self._count += 1
+            self._known[identity] = self._count
+        self._document = self._known[identity]
+        self._reached = {}
+
+    def number(self, same: object) -> int:
+        """Which of the records of the file that are alike it is, from 1."""
+        places = self._places.setdefault(same, [])
+        if self._is_again:
+            place = places.index(self._document, self._reached.get(same, 0)) + 1
+        else:
+            places.append(self._document)
+            place = len(places)
+        self._reached[same] = place
+        return place
+
+    def offset(self, document_no: str, lines: Collection[tuple[int, object]]) -> int:
+        """What to add to the line numbers of a document, so that no line is one that an earlier document of that number has.
+
+        Args:
+            lines: line number, and what else tells a line from another.
+        """
+        at = (self._document, document_no)
+        if not (self._is_again and at in self._offsets):
+            used = self._lines.setdefault(document_no, set())
+            offset = 0 if used.isdisjoint(lines) else self._last[document_no]
+            used.update((line + offset, rest) for line, rest in lines)
+            self._last[document_no] = max(self._last.get(document_no, 0), *(line + offset for line, _ in lines))
+            self._offsets[at] = offset
+        return self._offsets[at]
 
 
 def number(text: str) -> Decimal | None:

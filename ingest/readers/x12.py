@@ -20,7 +20,7 @@ from ingest.limits import Limits
 from ingest.readers import envelopes
 from ingest.readers.envelopes import Envelope, Interchange, Standard
 from ingest.readers.framed import Entry
-from ingest.readers.segments import COMPONENT, Names, Segment, Text
+from ingest.readers.segments import COMPONENT, Names, Segment, Text, begins_segment
 from ingest.readers.x12_items import ITEMS, NAMES, is_field, look_up
 
 if TYPE_CHECKING:
@@ -44,6 +44,14 @@ _X12 = Standard(
     names=NAMES,
 )
 _ISA = re.compile(r"ISA([^A-Za-z0-9 \t\r\n\x00])", re.IGNORECASE)
+_WHOLE_ISA = re.compile(
+    r"ISA(?P<s>[^A-Za-z0-9 \t\r\n\x00])"
+    r"(?:(?:(?!(?P=s)).){0,2}(?P=s)(?:(?!(?P=s)).){0,10}(?P=s)){2}"
+    r"(?:(?:(?!(?P=s)).){0,2}(?P=s)(?:(?!(?P=s)).){0,15}(?P=s)){2}"
+    r"\d{6,8}(?P=s)\d{4,8}(?P=s).?(?P=s)\d{5}(?P=s)\s*\d{1,9}\s*(?P=s)",
+    re.IGNORECASE,
+)
+"""An ISA that is one wherever it stands: lengths and dates of its elements are those of the standard."""
 
 
 @dataclass(frozen=True)
@@ -73,13 +81,17 @@ def entries(data: bytes, reading: Reading, limits: Limits) -> Iterator[Entry]:
 
 
 def _openings(text: str) -> Iterator[tuple[int, _Signs]]:
+    """Where interchanges begin: with a segment, or, behind what has lost its terminator, with what can be nothing but an ISA."""
     at = 0
+    terminator = "\n"
     while (found := _ISA.search(text, at)) is not None:
-        at = found.end()
-        signs = _signs(text, found.start(), found[1])
+        start, at = found.start(), found.end()
+        if not begins_segment(text, start, terminator) and _WHOLE_ISA.match(text, start) is None:
+            continue
+        signs = _signs(text, start, found[1])
         if signs is not None:
-            yield found.start(), signs
-            at = signs.end
+            yield start, signs
+            at, terminator = signs.end, signs.segment
 
 
 def _signs(text: str, start: int, element: str) -> _Signs | None:

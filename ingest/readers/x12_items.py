@@ -12,7 +12,19 @@ from decimal import Decimal
 from functools import lru_cache
 
 from ingest.readers.envelopes import ControlTotal, Parsed, Reader
-from ingest.readers.segments import Item, Level, Placing, Segment, Values, first, line_numbers, number, plain, spans
+from ingest.readers.segments import (
+    Item,
+    Level,
+    Placing,
+    Repeats,
+    Segment,
+    Values,
+    first,
+    line_numbers,
+    number,
+    plain,
+    spans,
+)
 
 SEGMENTS: dict[str, tuple[int, int]] = {
     "ISA": (16, 0),
@@ -249,7 +261,7 @@ _PARTY = frozenset({"N2", "N3", "N4", "REF", "PER", "DMG"})
 # 810 Invoice
 
 
-def _invoice(header: Segment, body: Sequence[Segment], envelope: Level) -> Parsed:
+def _invoice(header: Segment, body: Sequence[Segment], envelope: Level, repeats: Repeats) -> Parsed:
     head, summary, ignored = Level(), Level(), Level()
     placing = Placing(head, "N1", _PARTY)
     records: list[_Record] = []
@@ -269,17 +281,22 @@ def _invoice(header: Segment, body: Sequence[Segment], envelope: Level) -> Parse
         placing.put(segment)
     for record in records:
         record.facts |= _invoice_amounts(record.levels[0])
-    if look_up([head], "BIG07") in _CREDITS:
+    is_credit = look_up([head], "BIG07") in _CREDITS
+    if is_credit:
         _drop_signs(records)
+    for record in records:
+        gross, allowance = (number(record.facts.get(name) or "") for name in ("GROSS", "ALLOWANCE"))
+        if gross is not None and allowance is not None:
+            record.facts["NET"] = plain(gross - allowance)
     totals = [
         *_line_count(summary, "IT1 items", [len(records)]),
         *_hash_total(summary, "of the quantities in IT102", [record.own[0].get(2) for record in records]),
     ]
-    return _finished(records, totals, _invoice_total(records, head, summary))
+    return _finished(records, totals, _invoice_total(records, head, summary, abs if is_credit else _as_stated))
 
 
 def _invoice_amounts(level: Level) -> Facts:
-    """Gross is quantity times price; net is gross less the allowances of the line. Charges and taxes stand apart."""
+    """Gross is quantity times price; the allowances of the line, its charges and taxes stand apart."""
     line = level.of("IT1")[0]
     price = number(line.get(4)) if line.get(4) else next((number(ctp.get(3)) for ctp in level.of("CTP")), None)
     quantity = number(line.get(2))
@@ -292,9 +309,7 @@ def _invoice_amounts(level: Level) -> Facts:
     facts["CHARGE"] = plain(charge)
     facts["TAX"] = plain(_tax(level))
     if price is not None and quantity is not None:
-        gross = quantity * price / _PER.get(line.get(5).upper(), 1)
-        facts["GROSS"] = plain(gross)
-        facts["NET"] = plain(gross - allowance)
+        facts["GROSS"] = plain(quantity * price / _PER.get(line.get(5).upper(), 1))
     return facts
 
 
@@ -303,7 +318,7 @@ def _drop_signs(records: Sequence[_Record]) -> None:
     amounts = [number(record.facts.get("GROSS") or "0") or Decimal(0) for record in records]
     if all(amount <= 0 for amount in amounts):
         for record in records:
-            for name in ("QUANTITY", "GROSS", "NET", "ALLOWANCE", "TAX"):
+            for name in ("QUANTITY", "GROSS", "ALLOWANCE", "TAX"):
                 text = record.facts.get(name)
                 if text is not None:
                     record.facts[name] = text.removeprefix("-")
@@ -340,8 +355,18 @@ def _cents(text: str) -> Decimal | None:
     return value if value is None or "." in text else value / 100
 
 
-def _invoice_total(records: Sequence[_Record], head: Level, summary: Level) -> Iterator[str]:
-    """TDS01 against the items, with or without the allowances, charges and taxes, which may stand at the lines, at the end, or at both."""
+def _as_stated(amount: Decimal) -> Decimal:
+    return amount
+
+
+def _invoice_total(
+    records: Sequence[_Record], head: Level, summary: Level, signed: Callable[[Decimal], Decimal]
+) -> Iterator[str]:
+    """TDS01 against the items, with or without the allowances, charges and taxes, which may stand at the lines, at the end, or at both.
+
+    Args:
+        signed: an amount with the sign that counts; on a credit memo none does.
+    """
     tds = next(iter(summary.of("TDS")), None)
     stated = _cents(tds.get(1)) if tds is not None else None
     gross = [number(record.facts.get("GROSS") or "") for record in records]
@@ -363,9 +388,9 @@ def _invoice_total(records: Sequence[_Record], head: Level, summary: Level) -> I
             Decimal(0),
         )
         tax = sum((_tax(level) for level in levels), Decimal(0))
-        sums |= {base + x - y + z for x in (0, extra) for y in (0, off) for z in (0, tax)}
+        sums |= {base + x - y + z for x in (0, signed(extra)) for y in (0, signed(off)) for z in (0, signed(tax))}
     tolerance = Decimal("0.01") * (len(records) + 1)
-    if not any(abs(stated - amount) <= tolerance for amount in sums):
+    if not any(abs(signed(stated) - amount) <= tolerance for amount in sums):
         yield f"TDS01 says a total of {plain(stated)}; the items come to {plain(base)}, and no sum with the charges and taxes gives it"
 
 
@@ -405,7 +430,7 @@ class _Node:
             node = node.parent
 
 
-def _ship_notice(header: Segment, body: Sequence[Segment], envelope: Level) -> Parsed:
+def _ship_notice(header: Segment, body: Sequence[Segment], envelope: Level, repeats: Repeats) -> Parsed:
     node = _Node(None)
     nodes = [node]
     by_number: dict[str, _Node] = {}
@@ -483,7 +508,7 @@ _RETURN_TRANSFERS = ("BN", "RB", "RP", "RU")
 """Transfers (element 521) that are returns whatever the quantity is called."""
 
 
-def _resale(header: Segment, body: Sequence[Segment], envelope: Level) -> Parsed:
+def _resale(header: Segment, body: Sequence[Segment], envelope: Level, repeats: Repeats) -> Parsed:
     head, summary, detail = Level(), Level(), Level()
     placing = Placing(head, "N1", _PARTY)
     records: list[_Record] = []
@@ -525,7 +550,34 @@ def _resale(header: Segment, body: Sequence[Segment], envelope: Level) -> Parsed
         *_line_count(summary, "LIN lines", [lines, transfers, len(records), len(quantities)]),
         *_hash_total(summary, "of the quantities in QTY02", quantities),
     ]
-    return _finished(records, totals)
+    parsed = _finished(records, totals)
+    if look_up([head], "BPT01") not in _TAKES_BACK:
+        _number_on(records, repeats)
+    return parsed
+
+
+_TAKES_BACK = ("01", "03", "05")
+"""Purposes of a report (element 353) that cancel, delete or replace the lines of an earlier one, by their numbers."""
+
+
+def _number_on(records: Sequence[_Record], repeats: Repeats) -> None:
+    """Lines of a document that a report before it in the file has as well go on behind the last number."""
+    documents: dict[str, list[_Record]] = {}
+    for record in records:
+        documents.setdefault(_resale_document(record.levels), []).append(record)
+    for document_no, of_document in documents.items():
+        lines = {
+            (int(record.facts["LINE"] or 0), tuple(record.facts[name] for name in ("KIND", "DATE", "STORE", "ITEM")))
+            for record in of_document
+        }
+        offset = repeats.offset(document_no, lines)
+        for record in of_document:
+            record.facts["LINE"] = str(int(record.facts["LINE"] or 0) + offset)
+
+
+def _resale_document(levels: Sequence[Level]) -> str:
+    names = ("REF02[IV]", "REF02[DI]", "REF02[IN]", "REF02[SI]", "PTD05", "BPT02")
+    return next((text for name in names if (text := look_up(levels, name))), "")
 
 
 def _begins_resale(segment: Segment, record: _Record | None) -> bool:
@@ -550,7 +602,7 @@ def _resale_facts(levels: Sequence[Level]) -> Facts:
     sale = next(iter(levels[0].of("SII")), None)
     quantity = look_up(levels[:1], "QTY02") or (sale.get(3) if sale is not None else None) or None
     price = look_up(levels[:2], "UIT02") or look_up(levels[:2], "CTP03") or (sale.get(5) if sale is not None else None)
-    amount = look_up(levels[:1], "AMT02") or (sale.get(7) if sale is not None else None)
+    amount = _amount(levels[0]) or (sale.get(7) if sale is not None else None)
     units, each = number(quantity or ""), number(price or "")
     gross = plain(units * each) if units is not None and each is not None else amount or None
     code = (look_up(levels[:1], "QTY01") or "").upper()
@@ -570,6 +622,15 @@ def _resale_facts(levels: Sequence[Level]) -> Facts:
         "STORE": _buyer(levels),
         "CONTROL": None if gross or kind == "STOCK" else "the item states neither price nor amount",
     }
+
+
+_AMOUNTS = ("1", "TT", "5", "")
+"""Amounts (element 522) that are the value of an item: of the line, the transaction, the invoice; one that is not qualified. Any other tells something else."""
+
+
+def _amount(level: Level) -> str | None:
+    stated = {segment.get(1).upper(): segment.get(2) for segment in reversed(list(level.anywhere("AMT")))}
+    return next((text for code in _AMOUNTS if (text := stated.get(code))), None)
 
 
 def _buyer(levels: Sequence[Level]) -> str | None:
@@ -615,7 +676,7 @@ _ACTIVITY_PARTY = frozenset({"N2", "N3", "N4", "FOB", "TD5", "DTM", "N9", "PER"}
 _STORE_PARTIES = ("ST", "BY", "SN", "RS", "WH", "DC", "LO", "RE", "RT", "Z7")
 
 
-def _activity(header: Segment, body: Sequence[Segment], envelope: Level) -> Parsed:
+def _activity(header: Segment, body: Sequence[Segment], envelope: Level, repeats: Repeats) -> Parsed:
     head, summary = Level(), Level()
     placing = Placing(head, "N1", _ACTIVITY_PARTY)
     lines: list[tuple[Level, list[Segment], list[tuple[Level, list[Segment]]]]] = []
@@ -638,7 +699,7 @@ def _activity(header: Segment, body: Sequence[Segment], envelope: Level) -> Pars
         for line, own, activities in lines
         for record in _line_activities(line, own, activities, head, summary, envelope)
     ]
-    _count_repeats(records)
+    _count_repeats(records, repeats)
     quantities = [segment.get(2) for segment in body if segment.tag == "ZA"]
     split = [text for segment in body if segment.tag == "SDQ" for _, text in _destinations(segment)]
     totals = [
@@ -648,15 +709,13 @@ def _activity(header: Segment, body: Sequence[Segment], envelope: Level) -> Pars
     return _finished(records, totals)
 
 
-def _count_repeats(records: Sequence[_Record]) -> None:
+def _count_repeats(records: Sequence[_Record], repeats: Repeats) -> None:
     """Number the second and further records of one item, place, date and kind, so that they do not replace each other."""
-    seen: dict[tuple[str | None, ...], int] = {}
     for record in records:
         record.facts["ITEM"] = _item_code(record.levels)
-        same = tuple(record.facts.get(name) for name in ("ITEM", "STORE", "DATE", "ACTIVITY"))
-        seen[same] = seen.get(same, 0) + 1
-        if seen[same] > 1:
-            record.facts["REPEAT"] = str(seen[same])
+        place = repeats.number(tuple(record.facts.get(name) for name in ("ITEM", "STORE", "DATE", "ACTIVITY")))
+        if place > 1:
+            record.facts["REPEAT"] = str(place)
 
 
 def _line_activities(
@@ -673,13 +732,16 @@ def _line_activities(
     """
     outer = (line, head, summary, envelope)
     records: dict[tuple[str, str, str, int], _Record] = {}
+    worth: dict[tuple[str, str, str, int], dict[str, str]] = {}
     seen: dict[tuple[str, str, str, str], int] = {}
     for level, segments in activities:
         za = level.of("ZA")[0]
         code = za.get(1).upper()
         shared = [segment for segment in segments if segment.tag != "SDQ"]
         splits = [(store, quantity, [sdq]) for sdq in level.of("SDQ") for store, quantity in _destinations(sdq)]
-        for store, quantity, sdq in splits or [("", za.get(2), [])]:
+        places = splits or [("", za.get(2), [])]
+        amount = _amount(level) if len(places) == 1 else None
+        for store, quantity, sdq in places:
             place = (_ACTIVITIES.get(code, code), store, full_date(za.get(5)))
             repeat = seen.get((*place, code), 0)
             seen[*place, code] = repeat + 1
@@ -691,11 +753,15 @@ def _line_activities(
                 record.facts["ZA02"] = quantity or None
                 record.facts["ZA03"] = za.get(3) or (sdq[0].get(1) if sdq else "") or None
             record.facts[f"ZA02[{code}]"] = quantity or None
+            if amount:
+                worth.setdefault((*place, repeat), {})[code] = amount
             record.own += [*shared, *sdq]
     if not activities:
         records["", "", "", 0] = _Record((Level(), *outer), own, facts={"ACTIVITY": "OTHER"})
-    for record in records.values():
-        record.facts |= _activity_facts(record, alone=len(activities) == len(records) == 1)
+    of_line = _amount(line) if len(activities) == len(records) == 1 else None
+    for at, record in records.items():
+        record.facts |= _activity_facts(record)
+        record.facts["GROSS"] = record.facts["NET"] = of_line or _activity_value(record, worth.get(at, {}))
     return list(records.values())
 
 
@@ -715,25 +781,47 @@ def _store(levels: Sequence[Level]) -> str | None:
     return None
 
 
-def _activity_facts(record: _Record, *, alone: bool) -> Facts:
-    def stated(codes: Iterable[str]) -> list[str]:
-        return [text for code in codes if (text := record.facts.get(f"ZA02[{code}]"))]
+def _stated(record: _Record, codes: Iterable[str]) -> dict[str, str]:
+    """Quantities of a record by their codes."""
+    return {code: text for code in codes if (text := record.facts.get(f"ZA02[{code}]"))}
 
-    returned = [number(text) for text in stated(_RETURNS)]
-    sold = stated(_SOLD if record.facts["ACTIVITY"] == "SALE" else _STOCK)
+
+def _activity_facts(record: _Record) -> Facts:
+    sold = list(_stated(record, _SOLD if record.facts["ACTIVITY"] == "SALE" else _STOCK).values())
+    returned = list(_stated(record, _RETURNS).values())
     facts: Facts = {
-        "DATE": next((text for name in ("ZA05", "XQ03", "XQ02") if (text := look_up(record.levels, name))), None)
+        "DATE": next((text for name in ("ZA05", "XQ03", "XQ02") if (text := look_up(record.levels, name))), None),
+        "QUANTITY": sold[0] if sold else "0" if returned else None,
     }
-    facts["QUANTITY"] = sold[0] if sold else "0" if returned else None
     if returned:
-        amounts = [amount for amount in returned if amount is not None]
-        facts["RETURNED"] = plain(sum(amounts, Decimal(0))) if len(amounts) == len(returned) else stated(_RETURNS)[0]
-    price = number(look_up(record.levels[:2], "CTP03") or "")
-    units = number(facts["QUANTITY"] or "")
-    amount = look_up(record.levels[:1], "AMT02") or (look_up(record.levels[1:2], "AMT02") if alone else None)
-    if amount or (price is not None and units is not None):
-        facts["GROSS"] = facts["NET"] = amount or plain((price or Decimal(0)) * (units or Decimal(0)))
+        amounts = [amount for text in returned if (amount := number(text)) is not None]
+        facts["RETURNED"] = plain(sum(amounts, Decimal(0))) if len(amounts) == len(returned) else returned[0]
     return facts
+
+
+def _activity_value(record: _Record, worth: Mapping[str, str]) -> str | None:
+    """What was sold less what came back: the amounts at their ZA; where there are none, the quantities at the price of the item.
+
+    Args:
+        worth: amounts by the code of their ZA.
+    """
+    price = number(look_up(record.levels[:2], "CTP03") or "")
+    sold = next(iter(_stated(record, _SOLD if record.facts["ACTIVITY"] == "SALE" else _STOCK)), "")
+    amount = worth.get(sold)
+    returned = [value for code in _RETURNS if (value := number(worth.get(code, ""))) is not None]
+    if amount and not returned:
+        return amount
+
+    def valued(quantity: str | None) -> Decimal | None:
+        units = number(quantity or "")
+        return price * units if price is not None and units is not None else None
+
+    gross = number(amount) if amount else valued(record.facts["QUANTITY"]) if sold else Decimal(0)
+    back = record.facts.get("RETURNED")
+    off = sum(map(abs, returned), Decimal(0)) if returned else valued(back) if back else Decimal(0)
+    if gross is None or off is None or not (sold or back):
+        return None
+    return plain(gross - off)
 
 
 # control totals of all sets

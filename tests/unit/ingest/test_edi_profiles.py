@@ -90,3 +90,19 @@ def test_a_resent_report_replaces_its_rows(landing):
     landing.run()
 
     assert landing.rows("pos_sale")["_key"].n_unique() == 3
+
+
+def test_sales_of_two_sets_both_count_and_a_resent_file_does_not(landing):
+    isa = f"ISA*00*{'':10}*00*{'':10}*ZZ*{'R':15}*ZZ*{'US':15}*260301*1200*U*00401*000000001*0*P*>~"
+    sets = [
+        f"ST*852*000{at}~XQ*H*20260301~N1*ST**92*S1~LIN**VP*A1~ZA*QS*{quantity}*EA~SE*6*000{at}~"
+        for at, quantity in ((1, 5), (2, 3))
+    ]
+    data = f"{isa}GS*PD*R*US*20260301*1200*1*X*004010~{''.join(sets)}GE*2*1~IEA*1*000000001~".encode()
+    landing.put("x12_852/R1/a.edi", data)
+    landing.put("x12_852/R1/b.edi", data + b"\n")
+
+    landing.run()
+
+    latest = landing.rows("pos_sale").unique("_key", keep="last")
+    assert latest["qty"].sum() == 8

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from ingest.errors import FileUnreadable
@@ -89,12 +91,50 @@ def test_an_amount_of_a_line_that_several_places_share_is_not_theirs():
     assert column(read(written(interchange(message("SLSRPT", *body)))), "NET") == [None, None]
 
 
+@pytest.mark.parametrize(
+    ("quantities", "net"),
+    [
+        (("QTY+153:5", "QTY+61:2"), "6"),
+        (("QTY+61:2",), "-4"),
+        (("MOA+203:9", "QTY+153:5", "QTY+61:2"), "9"),
+        (("MOA+124:1", "QTY+153:5"), "10"),
+    ],
+)
+def test_the_value_of_sales_is_net_of_what_came_back(quantities, net):
+    body = (*HEAD, "LOC+162+S1", "LIN+1++111:EN", "PRI+AAA:2", *quantities)
+
+    assert column(read(written(interchange(message("SLSRPT", *body)))), "NET") == [net]
+
+
 def test_a_quantity_that_stands_twice_gives_two_records():
     body = (*HEAD, "LOC+162+S1", "LIN+1++111:EN", "QTY+153:4", "MKS+9+A", "QTY+153:5", "MKS+9+B")
     entries = read(written(interchange(message("SLSRPT", *body))))
 
     assert column(entries, "QUANTITY") == ["4", "5"]
     assert column(entries, "REPEAT") == [None, "2"]
+
+
+def sold(quantity: str, reference: str, function: str = "9", begin: str = "20260301") -> list[str]:
+    head = (f"BGM+73E+S{reference}+{function}", f"DTM+356:{begin}20260307:718", "LOC+162+S1")
+    return message("SLSRPT", *head, "LIN+1++111:EN", f"QTY+153:{quantity}", reference=reference)
+
+
+@pytest.mark.parametrize(
+    ("second", "repeat"),
+    [
+        (sold("3", "M2"), "2"),
+        (sold("3", "M2", begin="20260307"), "2"),
+        (sold("3", "M2", function="5"), None),
+    ],
+)
+def test_sales_of_two_messages_are_told_apart_unless_one_replaces_the_other(second, repeat):
+    assert column(read(written(interchange(sold("5", "M1"), second))), "REPEAT") == [None, repeat]
+
+
+def test_sales_of_an_interchange_that_was_sent_twice_keep_their_numbers():
+    one = interchange(sold("5", "M1"), sold("3", "M2"))
+
+    assert column(read(written(one, one)), "REPEAT") == [None, "2", None, "2"]
 
 
 def test_a_line_without_a_quantity_is_still_a_record():
@@ -252,6 +292,23 @@ def test_rubbish_and_truncation_are_broken_records():
     assert "bytes 0 to 3" in entries[0].broken.problem
 
 
+@pytest.mark.parametrize("code", ["UNB-WASH", "SUNB-WASH", "A?'UNB-WASH", "LUNA?+ABCD?'UNB-WASH"])
+def test_a_code_that_looks_like_an_opening_is_a_code(code):
+    entries = read(
+        written(interchange(message("SLSRPT", *HEAD, "LOC+162+S1", f"LIN+1++{code}:SA", "QTY+153:5")), end="'")
+    )
+
+    assert rules(entries) == [None]
+    assert column(entries, "ITEM") == [re.sub(r"\?(.)", r"\1", code)]
+
+
+def test_an_interchange_behind_one_that_broke_off_within_a_segment_is_read():
+    whole = written(SALES, end="'")
+    entries = read(whole[:-20] + b"UNA:+.? '" + whole.replace(b"REF1", b"REF2"))
+
+    assert rules(entries) == ["envelope_open"] * 3 + ["segment"] + [None] * 3
+
+
 def test_a_file_without_an_interchange_is_unreadable():
     with pytest.raises(FileUnreadable) as refusal:
         read(b"UNH+1+SLSRPT:D:96A:UN'")
@@ -387,6 +444,14 @@ def test_markings_that_divide_a_line_are_its_records():
     assert column(entries, "DTM.2380[36]") == ["20270101", None]
     assert column(entries, "FREE") == ["2", None]
     assert column(entries, "LINE") == ["1", "2"]
+
+
+@pytest.mark.parametrize(("total", "rule"), [("35", None), ("65", None), ("30", "control_totals")])
+def test_a_total_of_quantities_counts_what_markings_divide_once_or_with_its_parts(total, rule):
+    line = ("LIN+1++111:EN", "QTY+12:30", "PCI+36E", "QTY+12:20", "GIN+BX+B1", "PCI+36E", "QTY+12:10", "GIN+BX+B2")
+    body = (*ADVICE[:7], "CPS+1", *line, "LIN+2++222:EN", "QTY+12:5", f"CNT+1:{total}")
+
+    assert rules(read(written(interchange(message("DESADV", *body))))) == [rule] * 3
 
 
 def test_a_sub_line_is_left_out():

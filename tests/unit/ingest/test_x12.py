@@ -191,6 +191,22 @@ def test_an_isa_that_lost_elements_is_rubbish():
     assert entries[2].raw == lost.decode()
 
 
+@pytest.mark.parametrize("name", ["CASA ELISA", "ISA", "X\nISA"])
+def test_a_name_that_ends_like_an_interchange_begins_is_a_name(name):
+    body = ("BIG*20260301*I", f"N1*ST*{name}*92*S01", *(f"IT1*{at}*1*EA*1**VP*S" for at in range(1, 9)))
+    entries = read(written(interchange(a_set("810", *body)), end="~"))
+
+    assert rules(entries) == [None] * 8
+    assert column(entries, "N104[ST]") == ["S01"] * 8
+
+
+def test_an_interchange_behind_one_that_broke_off_within_a_segment_is_read():
+    first, second = written(ONE, end="~"), written(interchange(a_set("810", *INVOICE), number="000000002"), end="~")
+    entries = read(first[: first.index(b"TDS") + 5] + second)
+
+    assert rules(entries) == ["envelope_open", "envelope_open", "segment", None, None]
+
+
 def test_segments_outside_of_any_set_are_refused():
     lost = [*ONE[:2], "IT1*1*2*EA*1**VP*X", *ONE[2:]]
 
@@ -323,6 +339,14 @@ def test_a_credit_memo_that_is_negative_as_well_says_it_once():
     (entry,) = read(written(interchange(a_set("810", "BIG*20260301*I*****CR", "IT1**-3*EA*2**VP*S"))))
 
     assert (entry.values["QUANTITY"], entry.values["NET"]) == ("3", "6")
+
+
+@pytest.mark.parametrize(("quantity", "allowance"), [("-10", "1000"), ("-10", "-1000"), ("10", "1000")])
+def test_an_allowance_comes_off_a_credit_memo_whatever_its_signs(quantity, allowance):
+    body = ("BIG*20260301*I*****CR", f"IT1**{quantity}*EA*10**VP*S", f"SAC*A*C310***{allowance}", "TDS*-9000")
+    (entry,) = read(written(interchange(a_set("810", *body))))
+
+    assert [entry.values.get(name) for name in ("GROSS", "ALLOWANCE", "NET", "CONTROL")] == ["100", "10", "90", None]
 
 
 def test_numbers_of_lines_are_their_places_where_one_is_missing_or_stands_twice():
@@ -458,11 +482,54 @@ def test_a_resale_is_worth_its_quantity_at_its_price_else_its_amount():
     assert column(read(written(interchange(a_set("867", *body)))), "NET") == ["6", "7"]
 
 
+@pytest.mark.parametrize(
+    ("amounts", "net"),
+    [
+        (("AMT*T*1", "AMT*1*50"), "50"),
+        (("AMT*5*60", "AMT*TT*55", "AMT*1*50"), "50"),
+        (("AMT**7",), "7"),
+        (("AMT*T*1",), None),
+    ],
+)
+def test_an_amount_is_a_value_by_its_qualifier(amounts, net):
+    body = ("BPT*00*R*20260331", "PTD*SS", "QTY*32*5", "LIN**VP*S", *amounts)
+
+    assert column(read(written(interchange(a_set("867", *body)))), "NET") == [net]
+
+
 def test_a_product_before_its_quantity_is_understood():
     body = ("BPT*00*R*20260331", "PTD*SS", "LIN**VP*S1", "QTY*32*1", "LIN**VP*S2", "QTY*32*2")
     entries = read(written(interchange(a_set("867", *body))))
 
     assert list(zip(column(entries, "ITEM"), column(entries, "QUANTITY"), strict=True)) == [("S1", "1"), ("S2", "2")]
+
+
+def resale(*lines: tuple[str, str], number: str = "0001", purpose: str = "00") -> list[str]:
+    items = [part for line, quantity in lines for part in (f"QTY*32*{quantity}", f"LIN*{line}*VP*S")]
+    return a_set("867", f"BPT*{purpose}*R1*20260331", "PTD*SS", "N1*ST**92*O1", *items, number=number)
+
+
+def test_lines_of_two_reports_of_one_number_are_told_apart():
+    entries = read(written(interchange(resale(("1", "5"), ("2", "4")), resale(("1", "3"), number="0002"))))
+
+    assert column(entries, "LINE") == ["1", "2", "3"]
+
+
+@pytest.mark.parametrize(
+    ("second", "lines"),
+    [
+        (resale(("2", "3"), number="0002"), ["1", "2"]),
+        (resale(("1", "5"), number="0002", purpose="01"), ["1", "1"]),
+    ],
+)
+def test_lines_keep_their_numbers_where_these_differ_or_a_report_takes_them_back(second, lines):
+    assert column(read(written(interchange(resale(("1", "5")), second))), "LINE") == lines
+
+
+def test_reports_of_an_interchange_that_was_sent_twice_keep_their_numbers():
+    one = interchange(resale(("1", "5")), resale(("1", "3"), number="0002"))
+
+    assert column(read(written(one, one)), "LINE") == ["1", "2", "1", "2"]
 
 
 def test_sales_item_information_is_an_item():
@@ -500,7 +567,7 @@ def test_an_sdq_gives_a_record_for_each_of_its_places():
     assert sorted(found, key=str) == sorted(
         [
             ["111", "SALE", "S1", "4", None, "8"],
-            ["111", "SALE", "S2", "5", "1", "10"],
+            ["111", "SALE", "S2", "5", "1", "8"],
             ["111", "STOCK", "S1", "10", None, "20"],
             ["111", "STOCK", "S2", "20", None, "40"],
             ["111", "OTHER", "CH", None, None, None],
@@ -527,10 +594,50 @@ def test_a_code_that_stands_twice_gives_two_records():
     assert column(entries, "REPEAT") == [None, None, "2"]
 
 
+@pytest.mark.parametrize(
+    ("activities", "net"),
+    [
+        (("ZA*QS*5", "ZA*QU*2"), "6"),
+        (("ZA*QU*2",), "-4"),
+        (("ZA*QS*5", "AMT*T*1", "AMT*1*9"), "9"),
+        (("ZA*QS*5", "AMT*1*9", "ZA*QU*2"), "9"),
+        (("ZA*QU*2", "AMT*1*3", "ZA*QS*5", "AMT*1*9"), "6"),
+        (("ZA*QS*5", "ZA*QU*2", "AMT*1*3"), "7"),
+        (("ZA*QU*2", "AMT*1*3"), "-3"),
+        (("ZA*QS*5", "SDQ*EA*92*S1*2*S2*3", "AMT*1*9"), "4"),
+    ],
+)
+def test_the_value_of_sales_is_net_of_what_came_back(activities, net):
+    body = ("XQ*H*20260301", "N1*ST**92*S1", "LIN**UP*1", "CTP**RTL*2", *activities)
+
+    assert column(read(written(interchange(a_set("852", *body)))), "NET")[0] == net
+
+
 def test_a_date_without_century_gets_one():
     body = ("XQ*H*980301", "N1*ST**92*S1", "LIN**UP*1", "ZA*QS*1")
 
     assert column(read(written(interchange(a_set("852", *body)))), "DATE") == ["19980301"]
+
+
+def sold(quantity: str, number: str = "0001") -> list[str]:
+    return a_set("852", "XQ*H*20260301", "N1*ST**92*S1", "LIN**VP*A1", f"ZA*QS*{quantity}", number=number)
+
+
+def test_activities_of_two_sets_are_told_apart():
+    both = interchange(sold("5"), sold("3", "0002"))
+    other = interchange(sold("2"), number="000000002")
+
+    assert column(read(written(both, other)), "REPEAT") == [None, "2", "3"]
+
+
+def test_activities_of_an_interchange_that_was_sent_twice_keep_their_numbers():
+    both = interchange(sold("5"), sold("5", "0002"))
+
+    assert column(read(written(both, both)), "REPEAT") == [None, "2", None, "2"]
+
+
+def test_activities_under_a_control_number_used_twice_are_told_apart():
+    assert column(read(written(interchange(sold("5")), interchange(sold("3")))), "REPEAT") == [None, "2"]
 
 
 # real files
