@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 import ingest
 from ingest import batch, job, quality
 from ingest.batch import Source, read_batch
+from ingest.connectors import folder
 from ingest.contracts import ENVELOPE, REJECTS, load_contracts
 from ingest.errors import FileUnreadable
 from ingest.profiles import Catalogue, Reading
@@ -74,6 +75,7 @@ def frame_of(body: str, **settings):
 @pytest.fixture
 def small_pieces(monkeypatch):
     """Every file is large, and is read a few lines at a time."""
+    monkeypatch.setattr(folder, "_BLOCK", 150)
     monkeypatch.setattr(delimited, "_BLOCK", 150)
     monkeypatch.setattr(batch, "_TOGETHER_BYTES", 200)
     monkeypatch.setattr(job, "_LARGE", 1)
