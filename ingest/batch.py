@@ -20,7 +20,7 @@ from ingest.enrichment import Geography
 from ingest.errors import FileUnreadable, printable
 from ingest.layout import FileWarning, Layout, later, lay_out, vanished
 from ingest.limits import DEFAULT, Limits
-from ingest.normalise import Plan, cell, keyed, normalise, plan
+from ingest.normalise import Normalised, Plan, cell, keyed, normalise, plan
 from ingest.profiles import SOLE, Period, Reading, Route
 from ingest.readers import Framed, column_names, delimited, read, read_pieces
 from ingest.spool import Spool
@@ -612,6 +612,9 @@ def _judge(
     ).to_series()
     is_plain = all(pieces[place].framed.plain for place in places)
     normalised = normalise(raw, pieces[places[0]].plan, geographies, is_plain=is_plain)
+    key = reading.key or contract.key
+    if reading.number_lines and "line_no" in key:
+        normalised = _with_line_numbers(normalised, raw, key)
     broken = judge(normalised.frame, contract)
     findings = [
         *_broken_findings(raw, pieces),
@@ -625,7 +628,7 @@ def _judge(
     _count_others(raw, rejected, pieces, tallies)
     frame = normalised.frame.with_columns(flag_mask(broken).alias("_flags"), raw["_f"], raw["_record"])
     loaded = is_record & ~pl.Series(rejected)
-    rows = keyed(frame if loaded.all() else frame.filter(loaded), reading.key or contract.key)
+    rows = keyed(frame if loaded.all() else frame.filter(loaded), key)
     _count_rows(rows, normalised.empty, pieces, contract, tallies)
     absent = frozenset(name for name in normalised.empty if not contract.column(name).required)
     return _Part(rows, _reject_rows(findings, raw, normalised.frame["_sender"], pieces), absent)
@@ -642,6 +645,19 @@ def _numbers(raw: pl.DataFrame, items: Sequence[tuple[_Piece, _Tally]]) -> pl.Se
         tally.numbered += after - before
         start, before = stop, after
     return pl.Series("_record", running, dtype=pl.Int64)
+
+
+def _with_line_numbers(normalised: Normalised, raw: pl.DataFrame, key: Sequence[str]) -> Normalised:
+    """Number the records of each document in the order of the file, those that are rejected among them.
+
+    Args:
+        key: the natural key, whose other columns tell a document.
+    """
+    counts = ~(raw["_blank"] | raw["_total"] | raw["_broken"])
+    frame = normalised.frame.with_columns(raw["_f"], counts.cast(pl.Int64).alias("_counts"))
+    number = pl.col("_counts").cum_sum().over("_f", *(name for name in key if name != "line_no"))
+    frame = frame.with_columns(number.alias("line_no")).select(normalised.frame.columns)
+    return replace(normalised, frame=frame, empty=normalised.empty - {"line_no"})
 
 
 def _count_others(

@@ -730,7 +730,8 @@ def _taken(
 
 def _is_streamed(item: LandingFile, reading: Reading) -> bool:
     """Whether a file is too large to be held, and can be read piece by piece: each piece by itself."""
-    by_itself = reading.format in readers.STREAMED and not reading.fill_down and not reading.beside
+    needs_more = reading.fill_down or reading.number_lines or reading.beside
+    by_itself = reading.format in readers.STREAMED and not needs_more
     return by_itself and item.member is None and item.size * _unpacking(item.name, reading) >= _LARGE
 
 

@@ -185,6 +185,7 @@ def _is_made(column: str, reading: Reading) -> bool:
     """True where the profile gives the column a value that is in no column of that name."""
     groups = {name for split in reading.split for name in re.compile(split.pattern).groupindex}
     made = {*reading.constants, *reading.defaults, *groups, *reading.derive}
+    made |= {"line_no"} if reading.number_lines else set()
     made |= {"business_date"} if reading.period.gives_business_date else set()
     return column in made | {enrichment.point_in_polygon.into for enrichment in reading.enrich}
 

@@ -344,6 +344,7 @@ class Reading(Settings):
     defaults: dict[str, Text] = {}
     sign: Literal["by_document_type", "as_sent"] = "by_document_type"
     derive_returns: bool = False
+    number_lines: bool = False
     key: tuple[str, ...] | None = None
     enrich: tuple[Enrichment, ...] = ()
     overrides: tuple[Override, ...] = ()
@@ -407,6 +408,10 @@ class Reading(Settings):
             raise ValueError("`sheet_column` needs `format: xlsx`: other formats have no sheets")
         if self.header is not None and (self.header_rows > 1 or self.repeated_header):
             raise ValueError("`header` says that the file has none; leave out `header_rows` and `repeated_header`")
+        if self.number_lines and "line_no" in {*self.columns, *self.constants, *self.defaults}:
+            raise ValueError(
+                "`number_lines` says that the file has no line numbers; leave line_no out of the other settings"
+            )
         if self.digit_grouping != "western" and self.thousands is None:
             raise ValueError("`digit_grouping` needs `thousands`, the sign between the groups")
         if {"cr", "dr"} <= set(self.negatives):

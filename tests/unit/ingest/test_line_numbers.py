@@ -1,0 +1,70 @@
+"""Lines of a sender who numbers none are numbered by their order within the document, so that none counts as a correction of another."""
+
+from __future__ import annotations
+
+import pytest
+
+from ingest import batch, job
+from ingest.connectors import folder
+from ingest.readers import delimited
+
+PROFILE = """
+contract_names: true
+number_lines: true
+constants: {document_type: INVOICE}
+totals: {values: [Total], column: sender_sku_code}
+feeds:
+  dms_invoice_line: {files: "inv*.csv"}
+"""
+HEADER = "document_no,business_date,sender_outlet_code,sender_sku_code,qty,unit,value_net\n"
+
+
+def text(*lines: tuple[str, str]) -> str:
+    """Lines of a document with a quantity each."""
+    return HEADER + "".join(f"{document},2026-03-01,O1,S1,{qty},EA,9.50\n" for document, qty in lines)
+
+
+@pytest.fixture
+def sender(landing):
+    landing.config("profiles/p.yaml", PROFILE)
+    return landing
+
+
+def numbers(landing) -> list[tuple[str, int]]:
+    return landing.rows().select("document_no", "line_no").rows()
+
+
+def test_lines_are_numbered_within_their_document(sender):
+    sender.put("p/D1/inv1.csv", text(("A", "1"), ("A", "1"), ("B", "1"), ("A", "2")))
+    sender.put("p/D1/inv2.csv", text(("A", "7")))
+
+    assert sender.run().exit_code == 0
+    assert numbers(sender) == [("A", 1), ("A", 2), ("B", 1), ("A", 3), ("A", 1)]
+    assert sender.rows()["_key"].n_unique() == 4
+
+
+def test_a_rejected_line_keeps_its_number_and_a_total_has_none(sender):
+    total = "A,2026-03-01,O1,Total,2,EA,9.50\n"
+    sender.put("p/D1/inv1.csv", text(("A", "1"), ("A", "two")) + total + text(("A", "3")).removeprefix(HEADER))
+
+    assert sender.run().rejected == 1
+    assert numbers(sender) == [("A", 1), ("A", 3)]
+
+
+def test_a_large_file_is_numbered_as_a_whole(sender, monkeypatch):
+    monkeypatch.setattr(folder, "_BLOCK", 150)
+    monkeypatch.setattr(delimited, "_BLOCK", 150)
+    monkeypatch.setattr(batch, "_TOGETHER_BYTES", 200)
+    monkeypatch.setattr(job, "_LARGE", 1)
+    sender.put("p/D1/inv1.csv", text(*[("A", "1"), ("B", "1")] * 60))
+
+    sender.run()
+
+    assert numbers(sender) == [(document, number) for number in range(1, 61) for document in "AB"]
+
+
+def test_a_file_that_has_line_numbers_is_not_numbered_too(landing):
+    landing.config("profiles/p.yaml", PROFILE + "columns: {line_no: Pos}\n")
+    landing.put("p/D1/inv1.csv", text(("A", "1")))
+
+    assert "leave line_no out of the other settings" in landing.run().problems[0]
