@@ -166,11 +166,12 @@ def _factors(lines: Sequence[Line]) -> dict[tuple[str, str], int]:
 
     Tally writes quantities as positive numbers, and amounts negative where goods come in (a debit). Some exports write what goes out as
     negative. So the sign that most entries of a direction have is taken for the usual one, Tally's own where there are as many of each.
+    An entry that says itself that it goes against its voucher tells nothing about the usual sign.
     """
     counts: Counter[tuple[str, str]] = Counter()
     for line in lines:
         way = _way(line)
-        if line.entry.left_out is None and way is not None:
+        if line.entry.left_out is None and way is not None and not _is_against(line, way):
             for measure, value in (("qty", line.actual or line.billed), ("amount", line.amount)):
                 counts[way, measure] += 0 if not value else 1 if value > 0 else -1
     factors = {}
@@ -183,15 +184,19 @@ def _way(line: Line) -> str | None:
     return "out" if line.base_type in OUTWARD else "in" if line.base_type in INWARD else None
 
 
+def _is_against(line: Line, way: str) -> bool:
+    """True where an entry says that its goods go the other way than its voucher's."""
+    return line.is_inward is not None and line.is_inward != (way == "in")
+
+
 def _signed(line: Line, factors: Mapping[tuple[str, str], int]) -> Entry:
     way = _way(line)
     actual, billed, amount = line.actual, line.billed, line.amount
     if way is not None:
         qty_factor = factors[way, "qty"]
         amount = None if amount is None else amount * factors[way, "amount"]
-        against = line.is_inward is not None and line.is_inward != (way == "in")
         usual = (actual or billed or Decimal(0)) * qty_factor
-        if against and usual > 0 and amount is not None and amount < 0:
+        if _is_against(line, way) and usual > 0 and amount is not None and amount < 0:
             qty_factor = -qty_factor
         actual = None if actual is None else actual * qty_factor
         billed = None if billed is None else billed * qty_factor

@@ -172,6 +172,18 @@ def test_an_entry_that_says_itself_that_goods_come_in_is_negative_on_a_sale():
     assert values(found, "BILLEDQTY", "AMOUNT") == [("10", "100.00"), ("-2", "-20")]
 
 
+def test_entries_that_say_that_goods_come_back_are_negative_however_many_they_are():
+    oil = entry("Oil", "1 pcs", "1 pcs", "-10.00", positive="Yes")
+    tea = entry("Tea", "2 pcs", "2 pcs", "-20.00", positive="Yes")
+
+    assert values(read(voucher(entry(), oil, tea)), "BILLEDQTY", "AMOUNT") == [
+        ("10", "100.00"),
+        ("-1", "-10.00"),
+        ("-2", "-20.00"),
+    ]
+    assert values(read(voucher(oil)), "BILLEDQTY", "AMOUNT") == [("-1", "-10.00")]
+
+
 def test_goods_sent_back_to_the_supplier_leave_the_stock():
     found = read(voucher(entry(actual="3 pcs", billed="2 pcs"), kind="Debit Note"))
 
