@@ -129,6 +129,19 @@ class _Line:
     is_flagged: bool
 
 
+@dataclass(frozen=True)
+class _Transaction:
+    """A transaction with its item lines, of which there may be none.
+
+    Attributes:
+        voids: the transaction that it voids as a whole.
+    """
+
+    identity: _Identity
+    voids: _Identity | None
+    lines: list[_Line]
+
+
 def entries(data: bytes, reading: Reading, limits: Limits) -> Iterable[Entry]:
     """The item lines of a log in the order of the file.
 
@@ -136,6 +149,8 @@ def entries(data: bytes, reading: Reading, limits: Limits) -> Iterable[Entry]:
         FileUnreadable: the file is no POSLog.
     """
     lines: list[_Line | Broken] = []
+    there: set[_Identity] = set()
+    voided: set[_Identity] = set()
     for piece in xml.pieces(
         data,
         ("Transaction",),
@@ -145,9 +160,14 @@ def entries(data: bytes, reading: Reading, limits: Limits) -> Iterable[Entry]:
         encoding=reading.encoding,
         limits=limits,
     ):
-        lines += [piece] if isinstance(piece, Broken) else _transaction(piece)
-    there = {line.transaction for line in lines if isinstance(line, _Line)}
-    voided = {line.voids for line in lines if isinstance(line, _Line)} - {None}
+        if isinstance(piece, Broken):
+            lines.append(piece)
+            continue
+        transaction = _transaction(piece)
+        there.add(transaction.identity)
+        lines += transaction.lines
+        if transaction.voids is not None:
+            voided.add(transaction.voids)
     for line in lines:
         if isinstance(line, Broken):
             yield xml.refused(line)
@@ -159,7 +179,7 @@ def entries(data: bytes, reading: Reading, limits: Limits) -> Iterable[Entry]:
             yield line.entry if line.voids is None else _turned(line.entry)
 
 
-def _transaction(piece: xml.Piece) -> list[_Line]:
+def _transaction(piece: xml.Piece) -> _Transaction:
     transaction = piece.element
     header = {name: _text(transaction, name) for name in _HEADER}
     header |= {name: _local_time(header[name]) for name in ("BeginDateTime", "EndDateTime")}
@@ -170,7 +190,7 @@ def _transaction(piece: xml.Piece) -> list[_Line]:
     voids = _voids(transaction, identity)
     items = [item for item in piece.items if _is_line(item.element)]
     lines = _netted([_line(item, header, place, identity, voids) for place, item in enumerate(items, 1)])
-    return lines if reason is None else [_without(line, reason) for line in lines]
+    return _Transaction(identity, voids, lines if reason is None else [_without(line, reason) for line in lines])
 
 
 def _not_counted(transaction: etree._Element) -> str | None:
@@ -190,13 +210,14 @@ def _not_counted(transaction: etree._Element) -> str | None:
 
 
 def _voids(transaction: etree._Element, own: _Identity) -> _Identity | None:
-    """The transaction that this one voids as a whole, where it links to one for that reason."""
+    """The transaction that this one voids as a whole, where it links to one for that reason or says itself that it is a post-void."""
+    is_post_void = any(xml.local_name(inner) == "POSTVOID" for inner in transaction.iter())
     for link in transaction.iter():
         if xml.local_name(link) != "TRANSACTIONLINK":
             continue
         reason = _attributes(link).get("REASONCODE") or (_text(link, "ReasonCode") or "").upper()
         number = _text(link, "SequenceNumber")
-        if reason.replace(" ", "") in _POST_VOIDS and number is not None:
+        if (reason.replace(" ", "") in _POST_VOIDS or (is_post_void and not reason)) and number is not None:
             return (
                 _text(link, "RetailStoreID") or own[0],
                 _text(link, "WorkstationID") or own[1],

@@ -119,6 +119,17 @@ def test_a_transaction_may_be_voided_as_a_whole_by_a_later_one():
     assert counted(read(void)) == [("-2", None, "-9")]
 
 
+@pytest.mark.parametrize(
+    ("control", "reason"), [("", 'ReasonCode="Void"'), ("<ControlTransaction><PostVoid/></ControlTransaction>", "")]
+)
+def test_a_transaction_is_voided_by_one_that_has_no_items(control, reason):
+    link = f"<TransactionLink {reason}><SequenceNumber>1</SequenceNumber></TransactionLink>"
+
+    found = read(transaction(line(1, "2", "9")), transaction(number=2, more=control + link))
+
+    assert reasons(found) == ["transaction voided afterwards"]
+
+
 def test_an_order_is_no_sale():
     assert reasons(read(transaction(line(1, "1", "5", kind="CustomerOrderForPickup")))) == ["order, not a sale"]
 
