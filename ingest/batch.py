@@ -63,7 +63,7 @@ class FileResult:
     """What became of one file: `records = loaded + rejected + left_out + blank + total_lines`, all that was read below the header.
 
     Attributes:
-        date_from, date_to: business dates that the file covers: by its name, else those of its rows.
+        date_from, date_to: business dates that the file covers: by its name, else those of its rows and those that its format tells besides.
         rows_to: latest business date of a loaded row.
         content: digest of what was read, equal when a second reading gives the same.
         warnings: what is odd about the file, though it was loaded.
@@ -188,6 +188,7 @@ class _Tally:
 
     Attributes:
         numbered: records and broken stretches so far, whichever feed they belong to.
+        days: business dates that the file's format tells, besides those of its rows.
         entries: lines below the header so far, as the reader cut them out.
         digest: per kind (rows, rejects) their number and the sum of their hashes, which does not depend on how they were read.
     """
@@ -201,6 +202,7 @@ class _Tally:
     left_out: Counter[str] = field(default_factory=Counter)
     first: date | None = None
     last: date | None = None
+    days: tuple[date, ...] = ()
     senders: set[str] = field(default_factory=set)
     plan: Plan | None = None
     warnings: tuple[FileWarning, ...] = ()
@@ -331,6 +333,7 @@ def _pieces(
                         refusal = refused[source.name] = error
                         counted.add(source.name)
                 tally.entries += framed.entries
+                tally.days += tuple(framed.days)
                 if refusal is not None:
                     _count(refusal, framed, reading)
                 elif framed.entries and tally.plan is not None:
@@ -471,7 +474,7 @@ def _without_records(
     for source in sources:
         tally = tallies[source.name]
         has_records = tally.entries > tally.blank + tally.total_lines
-        if source.name in refused or has_records or covered_dates(source, reading.period) != (None, None):
+        if source.name in refused or has_records or tally.days or covered_dates(source, reading.period) != (None, None):
             continue
         empty[source.name] = FileUnreadable(
             "empty_file",
@@ -829,6 +832,7 @@ def _result(
             senders=(source.sender,),
         )
     left_out = sum(tally.left_out.values())
+    days = [day for day in (tally.first, tally.last, *(tally.days if contract.is_dated else ())) if day is not None]
     return FileResult(
         source=source,
         status="loaded" if tally.loaded + tally.rejected + left_out else "nil",
@@ -839,8 +843,8 @@ def _result(
         total_lines=tally.total_lines,
         left_out=left_out,
         left_out_reasons=dict(sorted(tally.left_out.items())),
-        date_from=named_from or tally.first,
-        date_to=named_to or tally.last,
+        date_from=named_from or min(days, default=None),
+        date_to=named_to or max(days, default=None),
         names_day=names_day,
         rows_to=tally.last,
         content=tally.content,

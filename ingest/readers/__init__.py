@@ -7,7 +7,8 @@ module gives `FIELDS` and `entries(data, reading, limits)`, and a profile maps t
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from datetime import date
 from typing import TYPE_CHECKING, Protocol
 
 from ingest import archives
@@ -90,6 +91,10 @@ STRUCTURED: dict[str, StructuredReader] = {
     "tally_stock": tally_stock,
     "tally_loader": tally_loader,
 }
+DATED: dict[str, Callable[[bytes, Reading, Limits], tuple[Iterable[Entry], Sequence[date]]]] = {
+    "tally_xml": tally.dated_entries,
+}
+"""Formats whose files tell more business dates than their records do: the records, and those dates in order."""
 STREAMED = frozenset({"csv"})
 """Formats of which a large file is read piece by piece."""
 
@@ -117,6 +122,8 @@ def read(
     reader = STRUCTURED[reading.format]
     wanted = reading.named_fields if wanted is None else wanted
     fields = sorted(name for name in wanted if name in reader.FIELDS)
+    if reading.format in DATED:
+        return from_entries(fields, *DATED[reading.format](data, reading, limits))
     return from_entries(fields, reader.entries(data, reading, limits))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 
 import numpy as np
 import numpy.typing as npt
@@ -73,6 +74,7 @@ class Framed:
         left_out: records that the format itself declares as not to be counted, by index of the entry, with the reason.
         sheets: name of the sheet in which each entry stands, where there are several.
         totals: entries that the format itself declares as header or trailer, by index.
+        days: the business dates that the file tells something about, in order, also where no record of them counts; empty where its rows alone tell.
     """
 
     header: tuple[str, ...]
@@ -93,6 +95,7 @@ class Framed:
     left_out: dict[int, str] = field(default_factory=dict)
     sheets: Sequence[str] = ()
     totals: frozenset[int] = frozenset()
+    days: Sequence[date] = ()
 
     def raws(self, indices: Sequence[int]) -> list[str]:
         """The text of some entries as it stands in the file."""
@@ -117,7 +120,7 @@ class Framed:
         return self.first_line + index if self.lines is None else self.lines[index]
 
 
-def from_entries(fields: Sequence[str], entries: Iterable[Entry]) -> Framed:
+def from_entries(fields: Sequence[str], entries: Iterable[Entry], days: Sequence[date] = ()) -> Framed:
     """Gather the entries of a structured format into a table of the given fields."""
     rows: list[list[str | None]] = []
     lines: list[int] = []
@@ -143,6 +146,7 @@ def from_entries(fields: Sequence[str], entries: Iterable[Entry]) -> Framed:
         broken=broken,
         texts=texts,
         left_out=left_out,
+        days=days,
     )
 
 

@@ -134,7 +134,17 @@ def entries(data: bytes, reading: Reading, limits: Limits) -> Iterable[Entry]:
     Raises:
         FileUnreadable: the file is no export of Tally.
     """
+    return dated_entries(data, reading, limits)[0]
+
+
+def dated_entries(data: bytes, reading: Reading, limits: Limits) -> tuple[list[Entry], list[date]]:
+    """The inventory entries of a file's vouchers, in its order, and the days of all its vouchers, also of those that have no entry or do not count.
+
+    Raises:
+        FileUnreadable: the file is no export of Tally.
+    """
     lines: list[Line | Broken] = []
+    days: set[date] = set()
     has_vouchers = False
     for piece in xml.pieces(
         data,
@@ -146,10 +156,16 @@ def entries(data: bytes, reading: Reading, limits: Limits) -> Iterable[Entry]:
         limits=limits,
     ):
         has_vouchers = True
-        lines += [piece] if isinstance(piece, Broken) else _voucher(piece, reading)
+        if isinstance(piece, Broken):
+            lines.append(piece)
+            continue
+        lines += _voucher(piece, reading)
+        day = _date(_texts(piece.element).get("DATE"))
+        if day is not None:
+            days.add(day)
     if not has_vouchers and b"<LINEERROR" in data.replace(b"\0", b""):
         raise FileUnreadable("xml", "is an error message of Tally, not an export; have it exported again")
-    yield from settled(lines)
+    return list(settled(lines)), sorted(days)
 
 
 def _voucher(piece: xml.Piece, reading: Reading) -> Iterator[Line]:

@@ -1,0 +1,58 @@
+"""Which days a DayBook of Tally restates: those of all its vouchers, whether or not something of them counts."""
+
+import pytest
+
+FEED = "dms_invoice_line"
+PROFILE = "tally_daybook"
+
+
+def voucher(number: str, day: str, *items: str, kind: str = "Sales", more: str = "") -> str:
+    entries = "".join(
+        f"<ALLINVENTORYENTRIES.LIST><STOCKITEMNAME>{item}</STOCKITEMNAME><AMOUNT>50</AMOUNT><ACTUALQTY>5 pcs</ACTUALQTY>"
+        "<BILLEDQTY>5 pcs</BILLEDQTY></ALLINVENTORYENTRIES.LIST>"
+        for item in items
+    )
+    return (
+        f'<VOUCHER VCHTYPE="{kind}"><DATE>{day}</DATE><GUID>g{number}</GUID><VOUCHERTYPENAME>{kind}</VOUCHERTYPENAME>'
+        f"<VOUCHERNUMBER>{number}</VOUCHERNUMBER><PARTYLEDGERNAME>Asha</PARTYLEDGERNAME>{more}{entries}</VOUCHER>"
+    )
+
+
+def day_book(*vouchers: str) -> str:
+    return f"<ENVELOPE><BODY><TALLYMESSAGE>{''.join(vouchers)}</TALLYMESSAGE></BODY></ENVELOPE>"
+
+
+CANCELLED = "<ISCANCELLED>Yes</ISCANCELLED>"
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        voucher("2", "20260603", "Soap"),
+        voucher("2", "20260603", "Soap", more=CANCELLED),
+        voucher("2", "20260603", more=CANCELLED),
+        voucher("2", "20260603", kind="Receipt"),
+        voucher("2", "20260603", "Soap", kind="Purchase"),
+    ],
+    ids=["sale", "cancelled", "cancelled and empty", "payment", "purchase"],
+)
+def test_a_day_book_restates_the_days_of_all_its_vouchers(landing, last):
+    landing.put("tally_daybook/D1/a.xml", day_book(voucher("1", "20260601", "Soap"), last))
+
+    landing.run(profile=PROFILE)
+
+    assert [commit["scopes"] for commit in landing.commits() if commit["feed"] == FEED] == [
+        [{"sender": "D1", "date_from": "2026-06-01", "date_to": "2026-06-03"}]
+    ]
+
+
+@pytest.mark.parametrize("items", [["Soap"], []], ids=["with its entries", "without entries"])
+def test_a_day_of_cancelled_vouchers_alone_is_restated_as_empty(landing, items):
+    landing.put("tally_daybook/D1/a.xml", day_book(voucher("1", "20260601", *items, more=CANCELLED)))
+
+    report = landing.run(profile=PROFILE)
+
+    assert (report.loaded, report.rejected, report.rejected_files) == (0, 0, 0)
+    assert [commit["scopes"] for commit in landing.commits() if commit["feed"] == FEED] == [
+        [{"sender": "D1", "date_from": "2026-06-01", "date_to": "2026-06-01"}]
+    ]
