@@ -1,4 +1,4 @@
-"""Which days a DayBook of Tally restates: those of all its vouchers, whether or not something of them counts."""
+"""Days and tracking numbers of DayBooks of Tally, which tie together what comes in several files."""
 
 import pytest
 
@@ -56,3 +56,16 @@ def test_a_day_of_cancelled_vouchers_alone_is_restated_as_empty(landing, items):
     assert [commit["scopes"] for commit in landing.commits() if commit["feed"] == FEED] == [
         [{"sender": "D1", "date_from": "2026-06-01", "date_to": "2026-06-01"}]
     ]
+
+
+def test_a_note_and_its_invoice_in_two_files_bear_their_tracking_number(landing):
+    tracking = (
+        "<BATCHALLOCATIONS.LIST><TRACKINGNUMBER>DN1</TRACKINGNUMBER></BATCHALLOCATIONS.LIST></ALLINVENTORYENTRIES.LIST>"
+    )
+    for number, kind, day in (("1", "Delivery Note", "20260601"), ("2", "Sales", "20260602")):
+        text = day_book(voucher(number, day, "Soap", kind=kind)).replace("</ALLINVENTORYENTRIES.LIST>", tracking)
+        landing.put(f"tally_daybook/D1/{number}.xml", text)
+
+    landing.run(profile=PROFILE)
+
+    assert landing.rows(FEED).select("document_no", "tracking_no").rows() == [("1", "DN1"), ("2", "DN1")]
