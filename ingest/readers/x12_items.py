@@ -480,8 +480,8 @@ def _above(last_of: Mapping[str, int], code: str) -> int:
 
 
 def _shipped(node: _Node) -> Iterator[_Record]:
-    """The items at a level. What is below an item with a quantity says how it is packed, and is none."""
-    if any(other.is_counted for other in node.above()):
+    """The items at a level. What is below one with a quantity says how it is packed and is none, unless it alone is of code I."""
+    if any(other.is_counted and (node.code != "I" or other.code == "I") for other in node.above()):
         return
     if not node.ships and (node.code != "I" or node.has_parts):
         return

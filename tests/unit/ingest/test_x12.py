@@ -397,6 +397,13 @@ def test_packs_below_an_item_are_no_items():
     assert column(entries, "SN102") == ["24"]
 
 
+def test_an_item_below_a_shipment_that_has_a_quantity_is_an_item():
+    body = ("BSN*00*S*20260301*1200", "HL*1**S", "LIN**VP*S1", "SN1**4*EA", "HL*2*1*I", "LIN**VP*S2", "SN1**6*EA")
+    entries = read(written(interchange(a_set("856", *body))))
+
+    assert list(zip(column(entries, "ITEM"), column(entries, "SN102"), strict=True)) == [("S1", "4"), ("S2", "6")]
+
+
 def test_packs_below_an_item_that_states_no_quantity_are_the_items():
     body = (
         "BSN*00*S*20260301*1200*0002",
