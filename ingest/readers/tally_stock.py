@@ -76,9 +76,11 @@ def _sign(entry: Entry) -> int:
 
 
 def _found(data: bytes, reading: Reading, limits: Limits) -> Iterator[Entry]:
+    """The lines in order. What follows a name or a part that cannot be read is nobody's, so that it is rejected for its missing item."""
     item: str | None = None
     place: dict[str, str | None] = {}
-    total: Entry | None = None
+    is_place_lost = False
+    waiting: Entry | None = None
     for piece in xml.pieces(
         data,
         (_NAME, _PART, _FIGURES, _MASTER),
@@ -89,9 +91,14 @@ def _found(data: bytes, reading: Reading, limits: Limits) -> Iterator[Entry]:
         limits=limits,
     ):
         if isinstance(piece, Broken):
-            if total is not None:
-                yield total
-            total = None
+            raw = piece.raw.upper()
+            if waiting is not None and _has_name_only(waiting) and (_FIGURES in raw or _PART in raw):
+                piece = replace(piece, line=waiting.line, raw=waiting.raw + piece.raw)
+            else:
+                yield from _settled(waiting, has_parts=_PART in raw)
+            waiting = None
+            item = None if _NAME in raw else item
+            is_place_lost |= _PART in raw
             yield xml.refused(piece)
             continue
         kind, element = xml.local_name(piece.element), piece.element
@@ -100,24 +107,33 @@ def _found(data: bytes, reading: Reading, limits: Limits) -> Iterator[Entry]:
                 yield Entry(_master(element), piece.line, piece.text)
             continue
         if kind == _NAME:
-            if total is not None:
-                yield total
-            item, place, total = xml.text_of(xml.child(element, "DSPDISPNAME")), {}, None
+            yield from _settled(waiting)
+            item, place, is_place_lost = xml.text_of(xml.child(element, "DSPDISPNAME")), {}, False
+            waiting = Entry({"STOCKITEMNAME": item}, piece.line, piece.text)
             continue
         if kind == _PART:
+            is_place_lost = False
             place = {"GODOWNNAME": named(_below(element, "SSGODOWN")), "BATCHNAME": named(_below(element, "SSBATCH"))}
             if xml.child(element, _FIGURES) is None:
                 continue
-        if total is not None:
-            yield replace(total, left_out="total of the godowns or batches below it") if place else total
-            total = None
-        entry = Entry({"STOCKITEMNAME": item} | place | _figures(element, _SUMMARY), piece.line, piece.text)
-        if place:
-            yield entry
-        else:
-            total = entry
-    if total is not None:
-        yield total
+        if waiting is not None and not _has_name_only(waiting):
+            yield from _settled(waiting, has_parts=bool(place))
+        whose = {"STOCKITEMNAME": None if is_place_lost else item}
+        waiting = Entry(whose | place | _figures(element, _SUMMARY), piece.line, piece.text)
+        if place or is_place_lost:
+            yield waiting
+            waiting = None
+    yield from _settled(waiting)
+
+
+def _settled(waiting: Entry | None, *, has_parts: bool = False) -> Iterator[Entry]:
+    """The line that waits for what follows it: a total where that is its parts, else a record."""
+    if waiting is not None:
+        yield replace(waiting, left_out="total of the godowns or batches below it") if has_parts else waiting
+
+
+def _has_name_only(waiting: Entry) -> bool:
+    return "CLOSINGQTY" not in waiting.values
 
 
 def _master(element: etree._Element) -> dict[str, str | None]:

@@ -93,3 +93,31 @@ def test_equal_stock_on_two_days_is_two_statements(landing):
 
     assert landing.rows("dms_stock")["business_date"].cast(str).to_list() == ["2026-03-30", "2026-03-31"]
     assert again.loaded == 0
+
+
+def broken(found: list[Entry]) -> list[str | None]:
+    return [one.broken and one.broken.rule for one in found]
+
+
+def test_a_name_without_figures_is_a_record():
+    found = read("<DSPACCNAME><DSPDISPNAME>Soap</DSPDISPNAME></DSPACCNAME>" + item("Tea", "1 pcs", "-5"))
+
+    assert rows(found) == [("Soap", None, None, None, None), ("Tea", None, "1", "pcs", "5")]
+
+
+def test_figures_behind_a_name_that_cannot_be_read_are_not_those_of_the_item_before():
+    found = read(item("Soap", "5 pcs", "-20") + item("Tea", "1 pcs", "-5").replace("</DSPDISPNAME>", "</WRONG>"))
+
+    assert broken(found) == [None, "xml", None]
+    assert [row[0] for row in rows(found)[::2]] == ["Soap", None]
+
+
+def test_a_total_is_not_counted_beside_its_batches_where_one_of_them_cannot_be_read():
+    part = "<SSBATCHNAME><SSBATCH>{}</SSBATCH>{}</SSBATCHNAME>"
+    first, second = (part.format(name, figures(qty, "-10")) for name, qty in (("B1", "3 pcs"), ("B2", "2 pcs")))
+
+    found = read(item("Soap", "5 pcs", "-20") + first.replace("</SSBATCH>", "</WRONG>") + second)
+
+    assert broken(found) == [None, "xml", None]
+    assert found[0].left_out == "total of the godowns or batches below it"
+    assert (found[2].values["STOCKITEMNAME"], found[2].values["BATCHNAME"]) == ("Soap", "B2")
