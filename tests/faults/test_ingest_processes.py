@@ -6,6 +6,7 @@ import io
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -228,6 +229,50 @@ def test_killed_at_any_moment_and_run_again_it_ends_in_the_same_state(tmp_path, 
 
     assert killed.returncode == -signal.SIGKILL
     check_as_if_never_killed(tmp_path, undisturbed)
+
+
+def mend(home: Path) -> None:
+    """Settings with which all that `fill` lets land can be read, but for the word in a quantity's place."""
+    profiles = {"tally_daybook": "voucher_types: {Bill: Purchase}\n", "x12_810": "control_totals: lenient\n"}
+    for name, text in profiles.items():
+        path = home / "config" / "profiles" / f"{name}.yaml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+DIE_IN_REPLAY = DIE.replace("ingest.run", "ingest.replay")
+
+
+@pytest.fixture(scope="module")
+def replayed(tmp_path_factory, undisturbed) -> tuple[Path, int]:
+    """A home that was read again after the mend, and the steps that it took."""
+    home = tmp_path_factory.mktemp("replayed") / "home"
+    shutil.copytree(undisturbed, home)
+    mend(home)
+    command = [sys.executable, "-c", DIE_IN_REPLAY, str(home), "0", "bronze.py"]
+    return home, int(subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_replay_killed_at_any_moment_and_run_again_ends_in_the_same_state(tmp_path, undisturbed, replayed, seed):
+    expected, steps = replayed
+    home = tmp_path / "home"
+    shutil.copytree(undisturbed, home)
+    mend(home)
+    moment = random.Random(seed).randrange(1, steps)
+
+    killed = subprocess.run(
+        [sys.executable, "-c", DIE_IN_REPLAY, str(home), str(moment), "bronze.py"],
+        capture_output=True,
+        check=False,
+        timeout=120,
+    )
+    ingest.replay(home)
+
+    assert killed.returncode == -signal.SIGKILL
+    assert sum(commit["replay"] for commit in state(home)) == 3
+    assert state(home) == state(expected)
+    assert ingest.replay(home).commits == ()
 
 
 @pytest.mark.parametrize("feed", ["goods_receipt", "dms_invoice_line"])

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import zipfile
 from decimal import Decimal
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 import ingest
 from ingest.bronze import write_snapshot
 
+INVOICE = "document_type,document_no,line_no,business_date,sender_outlet_code,sender_sku_code,qty,unit,value_net\n"
 NAME = "csv_generic/D001/dms_invoice_line_2026-03-01.csv"
 
 
@@ -57,6 +60,72 @@ def test_a_rejected_file_is_not_tried_again_until_it_is_replayed_with_a_mended_p
     assert landing.run().already == 1
 
 
+DAYBOOK = "".join(
+    f'<VOUCHER VCHTYPE="{kind}"><GUID>g-{kind}</GUID><DATE>20260301</DATE><VOUCHERNUMBER>{kind}</VOUCHERNUMBER>'
+    "<PARTYLEDGERNAME>Asha</PARTYLEDGERNAME><ALLINVENTORYENTRIES.LIST><STOCKITEMNAME>Soap</STOCKITEMNAME>"
+    "<AMOUNT>40.00</AMOUNT><ACTUALQTY> 1 pcs</ACTUALQTY></ALLINVENTORYENTRIES.LIST></VOUCHER>"
+    for kind in ("Sales", "Purchase", "Bill", "Inward")
+)
+BILL = (
+    "ISA*00*{0:10}*00*{0:10}*ZZ*ACME           *ZZ*US             *260301*1200*U*00401*{1:09}*0*P*>~GS*IN*A*B*20260301*1200*1*X*004010~"
+    "ST*810*1~BIG*20260301*INV{1}~N1*BY*Shop*92*D1~N1*SF*Plant*92*P1~IT1*1*2*EA*10**VP*S1~IT1*2*1*EA*5**VP*S2~SE*7*1~GE*1*1~IEA*1*{2:09}~"
+)
+MENDS = {
+    "a date in another format": (
+        "csv_generic/D001/dms_invoice_line.csv",
+        INVOICE + "INVOICE,A,1,2026-03-01,O1,S1,1,EA,1\nINVOICE,B,1,02/03/2026,O1,S1,1,EA,1\n",
+        'dates: ["%Y-%m-%d", "%d/%m/%Y"]\n',
+        {"dms_invoice_line": 1},
+    ),
+    "voucher types of two feeds of one file": (
+        "tally_daybook/D001/DayBook.xml",
+        f"<ENVELOPE>{DAYBOOK}</ENVELOPE>",
+        "voucher_types: {Bill: Sales, Inward: Purchase}\n",
+        {"dms_invoice_line": 1, "goods_receipt": 1},
+    ),
+    "a bad interchange between good ones": (
+        "x12_810/ERP/bills.edi",
+        BILL.format("", 1, 1) + BILL.format("", 2, 9) + BILL.format("", 3, 3),
+        "control_totals: lenient\n",
+        {"erp_billing_line": 2},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", MENDS)
+def test_a_replay_after_a_mend_loads_exactly_what_was_rejected_once(landing, case):
+    name, content, mend, rejected = MENDS[case]
+    landing.put(name, content)
+    assert landing.run().rejected == sum(rejected.values())
+    before = {feed: set(landing.rows(feed)["_key"]) for feed in rejected}
+    landing.config(f"profiles/{name.partition('/')[0]}.yaml", mend)
+
+    first, second = ingest.replay(landing.home), ingest.replay(landing.home)
+
+    assert (first.rejected, second.commits) == (0, ())
+    for feed, count in rejected.items():
+        (commit,) = (commit for commit in landing.commits() if commit["replay"] and commit["feed"] == feed)
+        again = pl.read_parquet(landing.home / "bronze" / commit["rows"])["_key"]
+        assert set(again) > before[feed]
+        assert len(again) == len(before[feed]) + count
+
+
+def test_a_replay_of_an_archive_commits_the_members_that_read_differently(landing):
+    line = INVOICE + "INVOICE,{0},1,{1},O1,S1,1,EA,1\n"
+    memory = io.BytesIO()
+    with zipfile.ZipFile(memory, "w") as archive:
+        archive.writestr("dms_invoice_line_a.csv", line.format("A", "2026-03-01"))
+        archive.writestr("dms_invoice_line_b.csv", line.format("B", "02/03/2026"))
+    landing.put("csv_generic/D001/march.zip", memory.getvalue())
+    landing.run()
+    landing.config("profiles/csv_generic.yaml", 'dates: ["%Y-%m-%d", "%d/%m/%Y"]\n')
+
+    first, second = ingest.replay(landing.home), ingest.replay(landing.home)
+
+    assert (first.files, first.loaded, second.commits) == (1, 1, ())
+    assert landing.rows()["document_no"].to_list() == ["A", "B"]
+
+
 def test_a_replay_leaves_new_files_to_ingest(landing, invoice):
     landing.put(NAME, invoice(("A", 1, "2026-03-01", "1", "1")))
 
@@ -64,8 +133,6 @@ def test_a_replay_leaves_new_files_to_ingest(landing, invoice):
 
 
 def test_the_arrival_of_a_replayed_file_stays_its_first_commit(landing, invoice, tmp_path):
-    import polars as pl
-
     landing.put(NAME, invoice(("A", 1, "2026-03-01", "1", "1")))
     landing.put("csv_generic/HQ/sku.csv", "sku_code,sku_name\nS1,Soap\n")
     landing.run()
