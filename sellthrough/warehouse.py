@@ -26,6 +26,8 @@ from sellthrough.settings import Settings
 Progress = Callable[[int, int, str], None]
 
 PHASE_1, PHASE_2 = ["--selector", "phase_1"], ["--selector", "phase_2"]
+FILE_LOG = ("stg_file", "stg_scope")
+"""Tables of what was read when: made anew in every build, and read feed by feed, so that what lies downstream of them need not be."""
 
 
 @dataclass(frozen=True)
@@ -101,9 +103,9 @@ def build(
         report = _dbt(settings, "phase_1", nodes, snapshot.through_seq, as_of, full, lock, progress)
         if standing:
             report = replace(report, relations=sorted({*before["relations"], *report.relations}))
-        panel = export_panel(settings)
+        panel = export_panel(settings, before)
         suggestions = steward.suggest(settings)
-        _record(settings, "build.json", report, {**shown, "panel": panel, "suggestions": suggestions})
+        _record(settings, "build.json", report, {**shown, **panel, "suggestions": suggestions})
     return report
 
 
@@ -124,6 +126,7 @@ def changed_nodes(feeds: Iterable[str], as_of: bool, quality: bool) -> list[str]
     naming_files = [f"{source}+1,resource_type:model" for source in sources]
     return [
         "--select",
+        *FILE_LOG,
         *chosen,
         *naming_files,
         "--exclude",
@@ -199,17 +202,32 @@ def seeds_digest(settings: Settings) -> str:
     return ours + digest_of(theirs, settings.config)
 
 
-def export_panel(settings: Settings) -> str:
-    """Write the weekly demand panel beside and swap it in; returns the digest of its content."""
+def export_panel(settings: Settings, before: dict[str, Any]) -> dict[str, str]:
+    """Write the weekly demand panel beside and swap it in, unless the file that stands holds the same rows.
+
+    Args:
+        before: the record of the last build.
+
+    Returns:
+        What to record: the digest of the file (`panel`) and of its rows in any order (`panel_rows`).
+    """
     temporary = beside(settings.panel)
     with duckdb.connect(str(settings.warehouse), read_only=True) as warehouse:
         warehouse.execute("set threads = 1")
+        found = warehouse.execute(
+            "select concat_ws(' ', count(*), bit_xor(hash(panel)), sum(hash(panel))) from intermediate.int_demand_panel_weekly as panel"
+        ).fetchone()
+        rows = str(found and found[0])
+        if before.get("panel_rows") == rows and settings.panel.exists():
+            panel = digest_of([settings.panel], settings.home)
+            if before.get("panel") == panel:
+                return {"panel": panel, "panel_rows": rows}
         warehouse.execute(
             "copy (select * from intermediate.int_demand_panel_weekly order by sku_code, distributor_code, territory_code, week_start) "
             f"to '{_quoted(temporary)}' (format parquet, compression zstd)"
         )
     swap(temporary, settings.panel)
-    return digest_of([settings.panel], settings.home)
+    return {"panel": digest_of([settings.panel], settings.home), "panel_rows": rows}
 
 
 def _quoted(path: Path | str) -> str:

@@ -11,22 +11,13 @@
 {%- endmacro %}
 
 {#
-    Increments of chains, in which a row depends on the one before it. `carried` names a macro that, for the table as it stands, tells the row at
-    which each chain is taken up: columns `series` (which chain) and `position` (where in it). What stands before that row stays; of the other
-    chains nothing does.
+    Increments of other parts than days, weeks or months. `anew` names a macro that, for the table as it stands (called `standing`), gives the
+    condition by which its rows are taken away; the model selects what belongs in their place.
 #}
-{% macro get_incremental_chain_sql(arguments) -%}
+{% macro get_incremental_anew_sql(arguments) -%}
     {%- set columns = arguments['dest_columns'] | map(attribute='quoted') | join(', ') -%}
-    {%- set position = config.require('position') -%}
     delete from {{ arguments['target_relation'] }} as standing
-    where not exists (
-        select 1 from ({{ context[config.require('carried')](arguments['target_relation']) }}) as carried
-        where
-            {%- for column in config.require('series') %}
-            carried.{{ column }} = standing.{{ column }} and
-            {%- endfor %}
-            standing.{{ position }} < carried.{{ position }}
-    );
+    where {{ context[config.require('anew')](arguments['target_relation']) }};
     insert into {{ arguments['target_relation'] }} ({{ columns }})
     select {{ columns }} from {{ arguments['temp_relation'] }};
 {%- endmacro %}

@@ -90,6 +90,7 @@ class History:
         self.sent: list[tuple[Kind, str, File]] = []
         self.held: list[tuple[Kind, str, set[dt.date], set[Key]]] = []
         self.number = 0
+        self.dispatched: list[tuple[str, str]] = []
         self.clock = dt.datetime(2026, 1, 1)
         self._masters()
 
@@ -262,18 +263,22 @@ def _invoice_line(history: History, sender: str, day: dt.date) -> Row:
 def _dispatch_line(history: History, _: str, day: dt.date) -> Row:
     history.number += 1
     pick = history.random.choice
+    distributor = pick(list(DISTRIBUTORS))
+    history.dispatched.append((distributor, f"P{history.number}"))
     return {
-        "document_no": f"P{history.number}", "line_no": 1, "distributor_code": pick(list(DISTRIBUTORS)), "business_date": day,
+        "document_no": f"P{history.number}", "line_no": 1, "distributor_code": distributor, "business_date": day,
         "sender_sku_code": pick(["X1", *SKUS]), "qty": history.random.randint(1, 9), "unit": "CS", "value_net": 100, "cancelled": False,
     }  # fmt: skip
 
 
 def _receipt_line(history: History, sender: str, day: dt.date) -> Row:
     history.number += 1
+    due = [number for distributor, number in history.dispatched if distributor == sender][-6:]
     return {
         "distributor_code": sender, "document_no": f"G{history.number}", "line_no": 1, "business_date": day,
         "sender_sku_code": history.random.choice(["X1", "X2", *SKUS]), "qty": history.random.randint(1, 9), "unit": "CS",
         "cancelled": False, "tracking_no": history.random.choice([None, "T1", "T2", "T3"]),
+        "dispatch_no": history.random.choice([None, *due]), "dispatch_line_no": history.random.choice([None, 1]),
     }  # fmt: skip
 
 

@@ -22,7 +22,7 @@ AS_KNOWN = ("secondary_sale_line", "sell_through_daily", "reconciliation_cell")
 KEPT_UP = (
     *(f"history.{feed}_version" for feed in ("sale_line", "dispatch_line", "receipt_line", "stock_declaration", "pos_sale")),
     *(f"intermediate.int_{name}" for name in ("receipt_movement", "stock_movement_daily", "stock_level", "stock_now",
-                                              "reconciliation_month", "demand_panel_weekly")),
+                                              "reconciliation_month", "demand_panel_weekly", "in_transit")),
 )  # fmt: skip
 VERSIONS = ("sale_line", "dispatch_line", "receipt_line", "stock_declaration", "pos_sale")
 

@@ -16,6 +16,7 @@ TABLES = (
     "intermediate.int_stock_movement_daily",
     "intermediate.int_stock_level",
     "intermediate.int_receipt_movement",
+    "intermediate.int_in_transit",
     "intermediate.int_reconciliation_month",
     "reporting.stock_position",
     "reporting.reconciliation_cell",

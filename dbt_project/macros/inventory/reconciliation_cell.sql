@@ -22,26 +22,21 @@ with statement as (
     group by {{ period_start('month', 'business_date') }}, business_date, {{ cell | join(', ') }}
 ),
 
-ranked_statement as (
-    select
-        statement.*,
-        row_number() over (
-            partition by month_start, {{ cell | join(', ') }} order by business_date
-        ) as nth,
-        row_number() over (
-            partition by month_start, {{ cell | join(', ') }} order by business_date desc
-        ) as nth_from_last
-    from statement
-),
-
 declared_month as (
+    -- null where the first (the last) statement does not tell; max_by itself passes over nulls in one engine and not in another
     select
         month_start,
         {{ cell | join(',\n        ') }},
-        max(case when nth_from_last = 1 then business_date end) as declared_on,
-        max(case when nth = 1 then opening_qty_base end) as opening_fed_qty_base,
-        max(case when nth_from_last = 1 then closing_qty_base end) as declared_close_qty_base
-    from ranked_statement
+        max(business_date) as declared_on,
+        case
+            when min(case when opening_qty_base is not null then business_date end) = min(business_date)
+                then min_by(opening_qty_base, business_date)
+        end as opening_fed_qty_base,
+        case
+            when max(case when closing_qty_base is not null then business_date end) = max(business_date)
+                then max_by(closing_qty_base, business_date)
+        end as declared_close_qty_base
+    from statement
     group by month_start, {{ cell | join(', ') }}
 ),
 

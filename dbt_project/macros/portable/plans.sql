@@ -4,7 +4,7 @@
 {%- endmacro %}
 
 {#
-    Before and after an increment of versions: joins keep their sides as written. The engine takes the few touched lines for many and would hash
+    Before and after an increment of versions or chains: joins keep their sides as written. The engine takes the few touched lines for many and would hash
     all the others to look them up in, which doubles what a day costs.
 #}
 {% macro keep_join_sides() -%}

@@ -1,4 +1,5 @@
 -- The daily sums hold exactly what the ledger of live movements holds, on the days that the build touched.
+{%- set on_touched_days = touched('business_date') %}
 with ledger as (
     select
         movement,
@@ -6,7 +7,7 @@ with ledger as (
         sum(qty_base) as qty_base,
         count(*) as lines
     from {{ ref('fct_stock_movement') }}
-    where {{ touched('business_date') }}
+    where {{ on_touched_days }}
     group by movement, exclusion
 ),
 
@@ -17,7 +18,7 @@ daily as (
         sum(qty_base) as qty_base,
         sum(lines) as lines
     from {{ ref('int_stock_movement_daily') }}
-    where {{ touched('business_date') }}
+    where {{ on_touched_days }}
     group by movement, exclusion
 )
 

@@ -1,4 +1,5 @@
 -- Billed and returned goods leave and enter the stock exactly as they stand in the sales mart, per SKU, on the days that the build touched.
+{%- set on_touched_days = touched('business_date') %}
 with ledger as (
     select
         sku_code,
@@ -9,7 +10,7 @@ with ledger as (
         and not is_free
         and exclusion is null
         and business_date <= {{ shown_until() }}
-        and {{ touched('business_date') }}
+        and {{ on_touched_days }}
     group by sku_code
 ),
 
@@ -18,7 +19,7 @@ mart as (
         sku_code,
         sum(qty_base) as qty_base
     from {{ ref('secondary_sale_line') }}
-    where {{ touched('business_date') }}
+    where {{ on_touched_days }}
     group by sku_code
 )
 

@@ -1,10 +1,11 @@
 -- whatever is mapped or not, the daily mart holds the quantity and the value of every line of the days that the build touched
+{%- set on_touched_days = touched('business_date') %}
 with line as (
     select
         sum(coalesce(qty_base, 0)) as qty_base,
         sum(value_net) as value_net
     from {{ ref('secondary_sale_line') }}
-    where {{ touched('business_date') }}
+    where {{ on_touched_days }}
 ),
 
 cell as (
@@ -13,7 +14,7 @@ cell as (
         sum(secondary_gross_qty_base - secondary_return_qty_base) as gross_less_return,
         sum(secondary_value_net) as value_net
     from {{ ref('sell_through_daily') }}
-    where {{ touched('business_date') }}
+    where {{ on_touched_days }}
 )
 
 select

@@ -1,32 +1,19 @@
-{{ config(materialized='table') }}
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='anew',
+        anew='demand_panel_made_anew',
+        on_schema_change='fail',
+    )
+}}
 
-with complete_week as (
-    select
-        sku_code,
-        distributor_code,
-        territory_code,
-        week_start,
-        secondary_qty_base as qty_base,
-        secondary_gross_qty_base + secondary_return_qty_base as moved_qty_base
-    from {{ ref('sell_through_weekly') }}
-    where week_start <= {{ add_days(shown_until(), -6) }}
-),
+-- depends_on: {{ ref('int_touched_day') }}
+with {{ demand_panel_parts() }},
 
-series as (
-    select
-        sku_code,
-        distributor_code,
-        territory_code,
-        min(week_start) as first_week
-    from complete_week
-    where moved_qty_base <> 0
-    group by sku_code, distributor_code, territory_code
-),
+{% if is_incremental() -%}
+{{ demand_panel_anew(this) }},
 
-last_week as (
-    select {{ period_start('week', add_days(shown_until(), -6)) }} as week_start
-),
-
+{% endif -%}
 series_week as (
     select
         series.sku_code,
@@ -35,33 +22,25 @@ series_week as (
         {{ each_week('series.first_week', 'last_week.week_start') }} as week_start
     from series
     cross join last_week
-),
-
-empty_spell as (
-    -- from the day on which the stock was found empty to the eve of the next level, as far as is known
+    {%- if is_incremental() %}
+    where exists (
+        select 1 from anew_series
+        where
+            anew_series.sku_code = series.sku_code
+            and anew_series.distributor_code = series.distributor_code
+            and anew_series.territory_code = series.territory_code
+    )
+    union
     select
-        distributor_code,
-        sku_code,
-        {{ period_start('week', 'level_date') }} as first_week,
-        {{ period_start('week', add_days(
-            'coalesce(next_level_date, ' ~ add_days(shown_until(), 1) ~ ')', -1
-        )) }} as last_week
-    from {{ ref('int_stock_level') }}
-    where saleable_qty_base <= 0
-),
-
-empty_week as (
-    select distinct
-        distributor_code,
-        sku_code,
-        week_start
-    from (
-        select
-            distributor_code,
-            sku_code,
-            {{ each_week('first_week', 'last_week') }} as week_start
-        from empty_spell
-    ) as spelled
+        series.sku_code,
+        series.distributor_code,
+        series.territory_code,
+        anew_week.week_start
+    from series
+    cross join last_week
+    inner join anew_week
+        on series.first_week <= anew_week.week_start and last_week.week_start >= anew_week.week_start
+    {%- endif %}
 )
 
 select

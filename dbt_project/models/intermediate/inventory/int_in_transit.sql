@@ -1,6 +1,20 @@
-{{ config(materialized='table') }}
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='anew',
+        anew='dispatches_made_anew',
+        on_schema_change='fail',
+    )
+}}
 
-with dispatch as (
+-- depends_on: {{ ref('int_touched_day') }}
+with {% if is_incremental() -%}
+touched_dispatch as (
+    {{ touched_dispatches() | indent(4) }}
+),
+
+{% endif -%}
+dispatch as (
     select
         line_key,
         document_no,
@@ -11,8 +25,19 @@ with dispatch as (
         business_date,
         planned_delivery_date,
         coalesce(qty_base, 0) + coalesce(free_qty_base, 0) as dispatched_qty_base
-    from {{ ref('dispatch_line_version') }}
-    where {{ is_live() }} and not coalesce(cancelled, false) and business_date <= {{ shown_until() }}
+    from {{ ref('dispatch_line_version') }} as dispatch_line
+    where
+        {{ is_live() }}
+        and not coalesce(cancelled, false)
+        and business_date <= {{ shown_until() }}
+        {%- if is_incremental() %}
+        and exists (
+            select 1 from touched_dispatch
+            where
+                touched_dispatch.distributor_code = dispatch_line.distributor_code
+                and touched_dispatch.document_no = dispatch_line.document_no
+        )
+        {%- endif %}
 ),
 
 receipt as (
@@ -32,6 +57,14 @@ receipt as (
         and line.dispatch_no is not null
         and line.seq_to is null
         and not line.is_tombstone
+        {%- if is_incremental() %}
+        and exists (
+            select 1 from touched_dispatch
+            where
+                touched_dispatch.distributor_code = line.distributor_code
+                and touched_dispatch.document_no = line.dispatch_no
+        )
+        {%- endif %}
     group by movement.distributor_code, movement.sku_code, line.dispatch_no, line.dispatch_line_no
 ),
 

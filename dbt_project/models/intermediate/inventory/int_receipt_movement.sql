@@ -7,6 +7,8 @@
     )
 }}
 
+{%- set on_touched_days = and_touched('business_date') %}
+
 -- depends_on: {{ ref('int_touched_day') }}
 with receipt as (
     select * from {{ ref('receipt_line_version') }}
@@ -19,13 +21,13 @@ delivery as (
         distributor_code,
         tracking_no
     from receipt
-    where tracking_no <> '' {{ and_touched('business_date') }}
+    where tracking_no <> '' {{ on_touched_days }}
 ),
 
 shared as (
     -- what is on a touched day, and whatever belongs to one delivery with it
     select * from receipt
-    where true {{ and_touched('business_date') }}
+    where true {{ on_touched_days }}
     union
     select receipt.*
     from receipt
@@ -39,4 +41,4 @@ movement as (
 )
 
 select * from movement
-where true {{ and_touched('business_date') }}
+where true {{ on_touched_days }}

@@ -7,15 +7,17 @@
     )
 }}
 
+{%- set in_touched_months = and_touched('month_start', period_start('month', 'business_date')) %}
+
 -- depends_on: {{ ref('int_touched_day') }}
 with movement as (
     select * from {{ ref('int_stock_movement_daily') }}
-    where true {{ and_touched('month_start', period_start('month', 'business_date')) }}
+    where true {{ in_touched_months }}
 ),
 
 declaration as (
     select * from {{ ref('fct_stock_declaration') }}
-    where true {{ and_touched('month_start', period_start('month', 'business_date')) }}
+    where true {{ in_touched_months }}
 ),
 
 cell_month as (

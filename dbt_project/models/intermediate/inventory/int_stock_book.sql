@@ -19,14 +19,11 @@ last_statement as (
         sku_code,
         batch_no,
         condition,
-        business_date as declared_on,
-        closing_qty_base as declared_qty_base
+        max(business_date) as declared_on,
+        max_by(closing_qty_base, business_date) as declared_qty_base
     from statement
     where closing_qty_base is not null
-    qualify
-        row_number() over (
-            partition by distributor_code, sku_code, batch_no, condition order by business_date desc
-        ) = 1
+    group by distributor_code, sku_code, batch_no, condition
 ),
 
 movement as (

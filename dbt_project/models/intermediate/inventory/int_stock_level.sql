@@ -1,11 +1,11 @@
 {{
     config(
         materialized='incremental',
-        incremental_strategy='chain',
-        carried='carried_stock_levels',
-        series=['distributor_code', 'sku_code'],
-        position='level_date',
+        incremental_strategy='anew',
+        anew='stock_levels_made_anew',
         on_schema_change='fail',
+        pre_hook='{{ keep_join_sides() }}',
+        post_hook='{{ free_join_sides() }}',
     )
 }}
 
@@ -24,18 +24,19 @@ declaration as (
 ),
 
 {% if is_incremental() -%}
+{%- set first_day = first_touched_day() -%}
 late_movement as (
     select * from movement
-    where business_date >= {{ first_touched_day() }}
+    where business_date >= {{ first_day }}
 ),
 
 late_declaration as (
     select * from declaration
-    where business_date >= {{ first_touched_day() }}
+    where business_date >= {{ first_day }}
 ),
 
 carried as (
-    {{ carried_stock_levels(this) | indent(4) }}
+    {{ carried_stock_levels(this, first_day) | indent(4) }}
 ),
 
 begun_anew as (
@@ -71,7 +72,7 @@ linked_movement as (
     from movement
     inner join begun_anew
         on movement.distributor_code = begun_anew.distributor_code and movement.sku_code = begun_anew.sku_code
-    where movement.business_date < {{ first_touched_day() }}
+    where movement.business_date < {{ first_day }}
 ),
 
 linked_declaration as (
@@ -81,7 +82,7 @@ linked_declaration as (
     from declaration
     inner join begun_anew
         on declaration.distributor_code = begun_anew.distributor_code and declaration.sku_code = begun_anew.sku_code
-    where declaration.business_date < {{ first_touched_day() }}
+    where declaration.business_date < {{ first_day }}
 ),
 
 {% endif -%}

@@ -7,15 +7,17 @@
     )
 }}
 
+{%- set on_touched_days = and_touched('business_date') %}
+
 -- depends_on: {{ ref('int_touched_day') }}
 with sale_line as (
     select * from {{ ref('sale_line_version') }}
-    where {{ is_live() }} {{ and_touched('business_date') }}
+    where {{ is_live() }} {{ on_touched_days }}
 ),
 
 statement_line as (
     select * from {{ ref('stock_declaration_version') }}
-    where {{ is_live() }} {{ and_touched('business_date') }}
+    where {{ is_live() }} {{ on_touched_days }}
 ),
 
 sale_movement as (
@@ -38,7 +40,7 @@ movement as (
         exclusion,
         qty_base
     from {{ movements }}
-    where true {{ and_touched('business_date') }}
+    where true {{ on_touched_days }}
     {{ 'union all' if not loop.last }}
     {%- endfor %}
 )

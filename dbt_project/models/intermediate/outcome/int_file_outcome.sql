@@ -15,11 +15,10 @@ with judged as (
     {%- endfor %}
     select
         seq,
-        source_file as file,
+        file,
         outcome,
-        count(*) as row_count
-    from {{ ref('int_unversioned_outcome') }}
-    group by seq, source_file, outcome
+        row_count
+    from {{ ref('int_unversioned_file_outcome') }}
 ),
 
 final as (

@@ -1,3 +1,6 @@
+{{ config(materialized='table') }}
+
+-- a table, for every model that reads bronze reads it
 with files as (select * from {{ snapshot('file') }}),
 
 final as (

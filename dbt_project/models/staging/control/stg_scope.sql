@@ -1,3 +1,5 @@
+{{ config(materialized='table') }}
+
 -- what a batch states wholly: whatever it lacks within is gone
 with scopes as (select * from {{ snapshot('scope') }}),
 
