@@ -572,4 +572,4 @@ def _stamp(moment: datetime) -> str:
 
 
 def _moment(stamp: str) -> datetime:
-    return datetime.strptime(stamp, "%Y-%m-%dT%H:%M:%S.%fZ")
+    return datetime.fromisoformat(stamp.removesuffix("Z"))

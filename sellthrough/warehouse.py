@@ -100,7 +100,7 @@ def build(
                 as_of=before["as_of"] != str(as_of),
                 quality=before.get("quality") != shown["quality"],
             )
-        report = _dbt(settings, "phase_1", nodes, snapshot.through_seq, as_of, full, lock, progress)
+        report = _dbt(settings, "phase_1", nodes, snapshot.through_seq, as_of, full, lock, progress, increment=standing)
         if standing:
             report = replace(report, relations=sorted({*before["relations"], *report.relations}))
         panel = export_panel(settings, before)
@@ -317,8 +317,9 @@ def _dbt(
     full: bool,
     lock: int,
     progress: Progress | None,
+    increment: bool = False,
 ) -> BuildReport:
-    """Run dbt over the nodes that are chosen, in a process of its own, and read what it did."""
+    """Run dbt over the nodes that are chosen, in a process of its own, and read what it did; in an increment, which has small queries, one thread each."""
     started = datetime.now(UTC)
     target, logs = settings.dbt_state / "target", settings.dbt_state / "logs"
     settings.dbt_state.mkdir(parents=True, exist_ok=True)
@@ -335,7 +336,7 @@ def _dbt(
     # fmt: on
     if full:
         command.append("--full-refresh")
-    environment = settings.subprocess_environment()
+    environment = settings.subprocess_environment(**({"SELLTHROUGH_QUERY_THREADS": "1"} if increment else {}))
     process = subprocess.Popen(
         command,
         stdout=subprocess.PIPE,

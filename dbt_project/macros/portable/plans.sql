@@ -14,3 +14,13 @@
 {% macro free_join_sides() -%}
     {%- if target.type == 'duckdb' and is_incremental() -%} set disabled_optimizers = '' {%- endif -%}
 {%- endmacro %}
+
+{#
+    Before a run: how many threads one query may use, if whoever started it says so. The queries of an increment are small: two threads need a fifth
+    more CPU time for them than one, and the other cores have other models to make.
+#}
+{% macro threads_of_a_query() -%}
+    {%- if execute and target.type == 'duckdb' and env_var('SELLTHROUGH_QUERY_THREADS', '') -%}
+        set threads = {{ env_var('SELLTHROUGH_QUERY_THREADS') | int }}
+    {%- endif -%}
+{%- endmacro %}

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from sellthrough import warehouse
@@ -67,3 +68,72 @@ def test_another_as_of_date_and_new_expectations_are_roots_of_their_own() -> Non
 
     assert "stg_build+,config.materialized:table" in nodes
     assert "quality_result+,config.materialized:table" in nodes
+
+
+def test_the_log_of_files_is_made_anew_whatever_came_and_draws_nothing_along() -> None:
+    nodes = warehouse.changed_nodes([], as_of=False, quality=False)
+
+    assert {"stg_file", "stg_scope"} <= set(nodes)
+    assert not any(node.startswith("stg_file+") for node in nodes)
+
+
+@pytest.fixture
+def panel(tmp_path: Path) -> Settings:
+    """A home whose warehouse holds a panel of two rows."""
+    settings = Settings(home=tmp_path / "home")
+    settings.state.mkdir(parents=True)
+    settings.panel.parent.mkdir(parents=True)
+    _in_warehouse(
+        settings,
+        "create schema intermediate; create table intermediate.int_demand_panel_weekly as "
+        "select sku_code, 'D1' as distributor_code, 'T1' as territory_code, date '2026-03-02' as week_start, 5 as qty_base "
+        "from (values ('A'), ('B')) as sku (sku_code)",
+    )
+    return settings
+
+
+def _in_warehouse(settings: Settings, sql: str) -> None:
+    with duckdb.connect(str(settings.warehouse)) as connection:
+        connection.execute(sql)
+
+
+def test_a_panel_with_the_rows_that_stand_is_not_written_again(panel: Settings) -> None:
+    record = warehouse.export_panel(panel, {})
+    written = panel.panel.stat().st_ino
+
+    assert warehouse.export_panel(panel, record) == record
+    assert panel.panel.stat().st_ino == written
+
+
+def test_a_panel_with_another_row_is_written(panel: Settings) -> None:
+    record = warehouse.export_panel(panel, {})
+    _in_warehouse(panel, "update intermediate.int_demand_panel_weekly set qty_base = 6 where sku_code = 'B'")
+
+    after = warehouse.export_panel(panel, record)
+
+    assert after["panel"] != record["panel"]
+    assert duckdb.sql(f"select sum(qty_base) from '{panel.panel}'").fetchone() == (11,)
+
+
+@pytest.mark.parametrize("harm", ["lost", "changed"])
+def test_a_panel_file_that_is_not_ours_any_more_is_written_again(panel: Settings, harm: str) -> None:
+    record = warehouse.export_panel(panel, {})
+    if harm == "lost":
+        panel.panel.unlink()
+    else:
+        panel.panel.write_bytes(b"else")
+
+    assert warehouse.export_panel(panel, record) == record
+    assert duckdb.sql(f"select count(*) from '{panel.panel}'").fetchone() == (2,)
+
+
+def test_what_dbt_says_becomes_progress_and_the_reason_of_a_failure() -> None:
+    said: list[str] = []
+    seen: list[tuple[int, int, str]] = []
+    lines = ('{"node": "sale_line_version", "index": 3, "total": 9}', '{"error": "no such table"}', "Killed", "7", "")
+
+    for line in lines:
+        warehouse._follow(line, said, lambda *told: seen.append(told))
+
+    assert seen == [(3, 9, "sale_line_version")]
+    assert said == ["no such table", "Killed", "7"]
