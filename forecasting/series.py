@@ -1,0 +1,41 @@
+"""What a forecaster sees: N series up to a cut-off, and what is known ahead of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from forecasting.panel import Bools, Dates, Floats, Strings
+from forecasting.settings import ForecastSettings
+
+
+@dataclass(frozen=True)
+class Series:
+    """N series over T consecutive periods, and the H periods to forecast.
+
+    Attributes:
+        dates: (T,) first day of each period: Mondays of weeks, or days.
+        quantity: (N, T) base units; NaN before a series starts and in gaps.
+        stocked_out: (N, T) the shelf was empty at some time of the period.
+        future: (H,) first days of the periods to forecast; they follow `dates` without a gap.
+        shared: name -> (T + H,) what is known ahead and is the same for all series (a holiday's share of the period).
+        own: name -> (N, T + H) what is known ahead for each series (price over its usual price, promotion).
+        groups: name -> (N,) codes by which series belong together (SKU, distributor, territory, category).
+    """
+
+    dates: Dates
+    quantity: Floats
+    stocked_out: Bools
+    future: Dates
+    shared: dict[str, Floats] = field(default_factory=dict)
+    own: dict[str, Floats] = field(default_factory=dict)
+    groups: dict[str, Strings] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SeriesForecast:
+    """Mean demand of N series for H periods, never below zero, and the model that made it: a fallback says why in brackets."""
+
+    mean: Floats
+    model: Strings
+
+
+Forecaster = Callable[[Series, ForecastSettings], SeriesForecast]
