@@ -264,7 +264,7 @@ def _fit_constant(day: Floats, values: Floats, observed: Bools, models: Models) 
 
 @dataclass(frozen=True)
 class _Data:
-    """The history of some series: day (T,); values, observed, weights (B, T); regressors (1 or B, T) each."""
+    """The history of some series: day (T,); values, observed, weights (B, T); regressors (T,) or (B, T) each."""
 
     day: Floats
     values: Floats
@@ -278,7 +278,7 @@ class _Data:
             values=self.values[rows, begin:],
             observed=self.observed[rows, begin:],
             weights=self.weights[rows, begin:],
-            regressors=[(part if len(part) == 1 else part[rows])[:, begin:] for part in self.regressors],
+            regressors=[part[begin:] if part.ndim == 1 else part[rows, begin:] for part in self.regressors],
         )
 
 
@@ -309,7 +309,7 @@ def _fit_chunk(
     features = calendar_features(dates, settings)
     parts = components(features, settings)
     trend = trend_columns(data.day, calendar.first_day, calendar.last_day, calendar.changepoint_day)
-    is_shared = np.array([len(values) == 1 for values in data.regressors], dtype=np.bool_)
+    is_shared = np.array([values.ndim == 1 for values in data.regressors], dtype=np.bool_)
     shared, own, mean, std = _standardized(data, first, pattern, settings)
     fixed = np.broadcast_to(features.values, (len(first), *features.values.shape))
     design = np.concatenate([trend, fixed, shared], axis=1)
@@ -371,7 +371,7 @@ def _standardized(
     shared, own = [np.zeros((len(first), 0, length))], [np.zeros((size, 0, length))]
     mean, std = np.empty((size, len(data.regressors))), np.empty((size, len(data.regressors)))
     for place, (values, regressor) in enumerate(zip(data.regressors, settings.regressors, strict=True)):
-        if len(values) == 1:
+        if values.ndim == 1:
             seen = data.observed[first]
             centre, spread = standardization(np.broadcast_to(values, seen.shape), seen, regressor.standardize)
             shared.append(((values - centre[:, None]) / spread[:, None])[:, None, :])

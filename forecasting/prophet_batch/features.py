@@ -136,7 +136,7 @@ def free_calendar_features(features: CalendarFeatures, series: SeriesCalendar) -
 def regressor_values(
     settings: ProphetSettings, shared: Mapping[str, Floats], own: Mapping[str, Floats], size: int, length: int
 ) -> list[Floats]:
-    """The values of each regressor of the settings, (1, T) where all series share them, else (N, T).
+    """The values of each regressor of the settings, (T,) where all series share them, else (N, T).
 
     Raises:
         RegressorError: a regressor has no values, values of another shape, or shared ones that are not finite.
@@ -144,16 +144,14 @@ def regressor_values(
     found = []
     for regressor in settings.regressors:
         name = regressor.name
-        if name in own:
-            values, shape = np.asarray(own[name], dtype=np.float64), (size, length)
-        elif name in shared:
-            values, shape = np.asarray(shared[name], dtype=np.float64)[None], (1, length)
-            if not np.isfinite(values).all():
-                raise RegressorError(name, "not finite on some date, for all series")
-        else:
+        if name not in own and name not in shared:
             raise RegressorError(name, "no values given, neither shared nor per series")
-        if values.shape != shape:
-            raise RegressorError(name, f"values of shape {values.shape} where {shape} is needed")
+        values = np.asarray(own[name] if name in own else shared[name], dtype=np.float64)
+        needed = (size, length) if name in own else (length,)
+        if values.shape != needed:
+            raise RegressorError(name, f"values of shape {values.shape} where {needed} is needed")
+        if name not in own and not np.isfinite(values).all():
+            raise RegressorError(name, "not finite on some date, for all series")
         found.append(values)
     return found
 

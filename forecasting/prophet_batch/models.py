@@ -131,6 +131,6 @@ def _effect(models: Models, rows: slice, part: Component, calendar: Floats, regr
         return effect
     which = part.columns.start - len(calendar)
     values = regressors[which]
-    known = values if len(values) == 1 else values[rows]
+    known = values if values.ndim == 1 else values[rows]
     scaled: Floats = (known - models.regressor_mean[rows, which, None]) / models.regressor_std[rows, which, None]
     return scaled * beta
