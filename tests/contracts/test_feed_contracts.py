@@ -28,7 +28,7 @@ COLUMNS = {
     "order_source outlet_tax_no salesman_code beat_code company_sku_code gtin mfg_date mrp ptr pts "
     "discount_percent cash_discount_value trade_discount_value scheme_discount_value hsn tax_rate cgst_value "
     "sgst_value igst_value cess_value round_off_value document_total_value currency return_reason control_note "
-    "tracking_no",
+    "tracking_no document_kind",
     "dms_serial": "distributor_code* document_type* document_no* line_no* serial_no* business_date* serial_kind "
     "second_serial_no sender_outlet_code sender_sku_code* company_sku_code gtin warranty_until_date cancelled "
     "modified_at",

@@ -256,6 +256,8 @@ def _invoice_line(history: History, sender: str, day: dt.date) -> Row:
         "free_qty": pick([None, None, 1]), "unit": pick(["EA", "EA", "CS", "IN", "DRUM"]),
         "value_net": (-qty if is_return else qty) * 10, "cancelled": False,
         "return_kind": pick(["GOODS", "FINANCIAL"]) if is_return else None,
+        "document_kind": pick([None, "BILL", "NOTE"]), "tracking_no": pick([None, "T1", "T2", "t2"]),
+        "batch_no": pick([None, "B1"]),
     }  # fmt: skip
     return row | {"modified_at": history._moment()} if sender == STATES_ITS_ORDER else row
 

@@ -26,89 +26,81 @@
     max_seq
 {%- endmacro %}
 
-{#- Sales: billed and free goods leave; what a credit note brings back comes in, free part included. -#}
-{% macro sale_movement_sql(versions) -%}
-with sale_line as (
+{#-
+    Sales: billed and free goods leave; what a credit note brings back comes in, free part included. What of a delivery note is billed stands there as
+    DOC_DOUBLE, since its bill counts; `billed_notes` tells it (billed_note_sql).
+-#}
+{% macro sale_movement_sql(versions, billed_notes) -%}
+with sale_version as (
+    select
+        sale_line.*,
+        billed.is_whole,
+        -coalesce(billed.qty_base, 0) as doubled_qty_base,
+        -coalesce(billed.free_qty_base, 0) as doubled_free_qty_base
+    from {{ versions }} as sale_line
+    left join {{ billed_notes }} as billed on sale_line.line_key = billed.line_key
+),
+
+sale_line as (
     select
         {{ movement_line_columns() }},
         document_type,
         document_no,
         line_no,
+        tracking_no,
         copies,
         case when document_type = 'CREDIT_NOTE' then 'RET_OUTLET' else 'SEC' end as billed_movement,
         case when document_type = 'CREDIT_NOTE' then 'RET_OUTLET' else 'SEC_FREE' end as free_movement,
         case
             when cancelled then 'CANCELLED_LIVE'
             when return_kind = 'FINANCIAL' then 'FINANCIAL_RETURN'
+            when is_whole then 'DOC_DOUBLE'
         end as exclusion,
         qty_base is not null as is_unit_known,
         -coalesce(qty_base, 0) as billed_qty_base,
-        -coalesce(free_qty_base, 0) as free_qty_base
-    from {{ versions }} as sale_version
+        -coalesce(free_qty_base, 0) as free_qty_base,
+        case when is_whole then 0 else doubled_qty_base end as doubled_qty_base,
+        case when is_whole then 0 else doubled_free_qty_base end as doubled_free_qty_base
+    from sale_version
 ),
 
 movement as (
+    {%- for movement, exclusion, is_repeat, is_free, qty_base, condition in [
+        ('billed_movement', 'exclusion', 'false', 'false', 'billed_qty_base - doubled_qty_base', none),
+        ('free_movement', 'exclusion', 'false', 'true', 'free_qty_base - doubled_free_qty_base',
+            'free_qty_base - doubled_free_qty_base <> 0'),
+        ('billed_movement', "'DOC_DOUBLE'", 'false', 'false', 'doubled_qty_base', 'doubled_qty_base <> 0'),
+        ('free_movement', "'DOC_DOUBLE'", 'false', 'true', 'doubled_free_qty_base', 'doubled_free_qty_base <> 0'),
+        ('billed_movement', "'DUPLICATE'", 'true', 'false', 'billed_qty_base * (copies - 1)', 'copies > 1'),
+        ('free_movement', "'DUPLICATE'", 'true', 'true', 'free_qty_base * (copies - 1)', 'copies > 1 and free_qty_base <> 0'),
+    ] %}
     select
         {{ movement_line_columns() }},
         document_type,
         document_no,
         line_no,
-        billed_movement as movement,
-        exclusion,
-        false as is_repeat,
-        false as is_free,
+        tracking_no,
+        {{ movement }} as movement,
+        {{ exclusion }} as exclusion,
+        {{ is_repeat }} as is_repeat,
+        {{ is_free }} as is_free,
         is_unit_known,
-        billed_qty_base as qty_base
+        {{ qty_base }} as qty_base
     from sale_line
+    {%- if condition %}
+    where {{ condition }}
+    {%- endif %}
+    {%- if not loop.last %}
     union all
-    select
-        {{ movement_line_columns() }},
-        document_type,
-        document_no,
-        line_no,
-        free_movement as movement,
-        exclusion,
-        false as is_repeat,
-        true as is_free,
-        is_unit_known,
-        free_qty_base as qty_base
-    from sale_line
-    where free_qty_base <> 0
-    union all
-    select
-        {{ movement_line_columns() }},
-        document_type,
-        document_no,
-        line_no,
-        billed_movement as movement,
-        'DUPLICATE' as exclusion,
-        true as is_repeat,
-        false as is_free,
-        is_unit_known,
-        billed_qty_base * (copies - 1) as qty_base
-    from sale_line
-    where copies > 1
-    union all
-    select
-        {{ movement_line_columns() }},
-        document_type,
-        document_no,
-        line_no,
-        free_movement as movement,
-        'DUPLICATE' as exclusion,
-        true as is_repeat,
-        true as is_free,
-        is_unit_known,
-        free_qty_base * (copies - 1) as qty_base
-    from sale_line
-    where copies > 1 and free_qty_base <> 0
+    {%- endif %}
+    {%- endfor %}
 )
 
 select
     'dms_invoice_line' as feed,
     {{ movement_line_columns() }},
     movement,
-    exclusion,
+    cast(exclusion as varchar) as exclusion,
     is_repeat,
     is_free,
     is_unit_known,
@@ -116,7 +108,7 @@ select
     document_type,
     document_no,
     line_no,
-    cast(null as varchar) as tracking_no
+    tracking_no
 from movement
 {%- endmacro %}
 
