@@ -58,11 +58,11 @@
     source=ref('stg_goods_receipt'),
     columns=[
         'distributor_code', 'document_no', 'line_no', 'dispatch_no', 'dispatch_line_no', 'batch_no', 'condition', 'tracking_no',
-        'cancelled', 'qty', 'free_qty',
+        'document_kind', 'cancelled', 'qty', 'free_qty',
     ],
     select_columns=[
         'distributor_code', 'document_no', 'line_no', 'dispatch_no', 'dispatch_line_no', 'batch_no', 'condition', 'tracking_no',
-        'cancelled',
+        'document_kind', 'cancelled',
         whole_units('qty * factor') ~ ' as qty_base',
         whole_units('free_qty * factor') ~ ' as free_qty_base',
     ],

@@ -48,7 +48,7 @@ COLUMNS = {
     "goods_receipt": "distributor_code* document_no* line_no* business_date* dispatch_no dispatch_line_no sender_sku_code* "
     "batch_no expiry_date condition qty* free_qty unit* tracking_no cancelled branch_code document_id "
     "document_version sku_name company_sku_code gtin mfg_date mrp invoice_no order_no short_qty damaged_qty rate "
-    "value_net remarks currency modified_at",
+    "value_net remarks currency modified_at document_kind",
     "erp_dispatch_line": "document_no* line_no* plant_code distributor_code* business_date* planned_delivery_date sender_sku_code* "
     "batch_no qty* free_qty unit* value_net cancelled order_no document_id dispatch_type item_category free_goods "
     "higher_line_no storage_location_code ship_to_code sold_to_code order_line_no order_date sku_name "

@@ -114,8 +114,9 @@ from movement
 
 {#-
     Receipts: paid and free goods come in. Receipts of one distributor that share tracking number, SKU and batch under different document numbers
-    are one delivery booked twice (goods received note and purchase voucher): all but the first document are DOC_DOUBLE. Live versions only:
-    which document is the first depends on what is live.
+    are one delivery booked twice (goods received note and purchase voucher): all but the first document are DOC_DOUBLE; where the documents tell
+    their kinds, those of the other kind than the first one's are, so that two invoices of one delivery both count where no note came before them.
+    What goes back is not the delivery booked again. Live versions only: which document is the first depends on what is live.
 -#}
 {% macro receipt_movement_sql(versions, known_at=none) -%}
 with receipt_line as (
@@ -124,6 +125,7 @@ with receipt_line as (
         document_no,
         line_no,
         nullif(tracking_no, '') as tracking_no,
+        document_kind,
         copies,
         cancelled,
         qty_base is not null as is_unit_known,
@@ -136,16 +138,19 @@ with receipt_line as (
 delivery as (
     select
         receipt_line.*,
-        first_value(document_no) over (
-            partition by
-                distributor_code,
-                tracking_no,
-                sku_code,
-                case when sku_code = 'UNKNOWN' then sender_sku_code end,
-                batch_no
-            order by cancelled, business_date, document_no
-        ) as first_document_no
+        first_value(document_no) over of_one_delivery as first_document_no,
+        first_value(document_kind) over of_one_delivery as first_document_kind
     from receipt_line
+    window of_one_delivery as (
+        partition by
+            distributor_code,
+            tracking_no,
+            sku_code,
+            case when sku_code = 'UNKNOWN' then sender_sku_code end,
+            batch_no,
+            paid_qty_base + free_qty_base < 0
+        order by cancelled, business_date, document_no, line_key
+    )
 ),
 
 judged as (
@@ -153,7 +158,9 @@ judged as (
         delivery.*,
         case
             when cancelled then 'CANCELLED_LIVE'
-            when tracking_no is not null and document_no <> first_document_no then 'DOC_DOUBLE'
+            when tracking_no is null then null
+            when document_kind <> first_document_kind then 'DOC_DOUBLE'
+            when (document_kind is null or first_document_kind is null) and document_no <> first_document_no then 'DOC_DOUBLE'
         end as exclusion
     from delivery
 ),
