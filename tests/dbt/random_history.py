@@ -256,6 +256,8 @@ def _invoice_line(history: History, sender: str, day: dt.date) -> Row:
         "free_qty": pick([None, None, 1]), "unit": pick(["EA", "EA", "CS", "IN", "DRUM"]),
         "value_net": (-qty if is_return else qty) * 10, "cancelled": False,
         "return_kind": pick(["GOODS", "FINANCIAL"]) if is_return else None,
+        "document_kind": pick([None, "BILL", "NOTE"]), "tracking_no": pick([None, "T1", "T2", "t2"]),
+        "batch_no": pick([None, "B1"]),
     }  # fmt: skip
     return row | {"modified_at": history._moment()} if sender == STATES_ITS_ORDER else row
 
@@ -278,6 +280,7 @@ def _receipt_line(history: History, sender: str, day: dt.date) -> Row:
         "distributor_code": sender, "document_no": f"G{history.number}", "line_no": 1, "business_date": day,
         "sender_sku_code": history.random.choice(["X1", "X2", *SKUS]), "qty": history.random.randint(1, 9), "unit": "CS",
         "cancelled": False, "tracking_no": history.random.choice([None, "T1", "T2", "T3"]),
+        "document_kind": history.random.choice([None, "BILL", "NOTE"]),
         "dispatch_no": history.random.choice([None, *due]), "dispatch_line_no": history.random.choice([None, 1]),
     }  # fmt: skip
 
