@@ -46,7 +46,7 @@ class Warehouse:
 
     def pin(self, through_seq: int, as_of: dt.date) -> None:
         """State what the build shows."""
-        columns = {"through_seq": through_seq, "as_of": as_of, "since_seq": 0, "since_as_of": as_of}
+        columns = {"through_seq": through_seq, "as_of": as_of, "since_seq": 0, "since_as_of": as_of, "horizon_weeks": 8}
         table = pa.table({name: pa.array([value]) for name, value in columns.items()})
         pq.write_table(table, self.snapshot_dir / "build.parquet")
 
