@@ -59,7 +59,8 @@ CONTROL = {
                 ("zone", pa.string()), ("every", pa.string())],
     "day_off": [("profile", pa.string()), ("feed", pa.string()), ("weekday", pa.int64()), ("holiday", pa.date32())],
     "expected": [("profile", pa.string()), ("feed", pa.string()), ("sender", pa.string()), ("since", pa.date32())],
-    "build": [("through_seq", pa.int64()), ("as_of", pa.date32()), ("since_seq", pa.int64()), ("since_as_of", pa.date32())],
+    "build": [("through_seq", pa.int64()), ("as_of", pa.date32()), ("since_seq", pa.int64()), ("since_as_of", pa.date32()),
+              ("horizon_weeks", pa.int64())],
 }  # fmt: skip
 
 
@@ -209,7 +210,7 @@ class BronzeFactory:
         latest = max((file["date_to"] for file in files if file["date_to"]), default=None)
         shown = {"through_seq": through, "as_of": as_of or latest}
         before = since or {"through_seq": 0, "as_of": shown["as_of"]}
-        shown |= {"since_seq": before["through_seq"], "since_as_of": before["as_of"]}
+        shown |= {"since_seq": before["through_seq"], "since_as_of": before["as_of"], "horizon_weeks": 2}
         tables: dict[str, list[dict[str, Any]]] = {
             "commit": commits,
             "file": files,

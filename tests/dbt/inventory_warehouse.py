@@ -46,7 +46,13 @@ class Warehouse:
 
     def pin(self, through_seq: int, as_of: dt.date, since_seq: int = 0) -> None:
         """State what the build shows."""
-        columns = {"through_seq": through_seq, "as_of": as_of, "since_seq": since_seq, "since_as_of": as_of}
+        columns = {
+            "through_seq": through_seq,
+            "as_of": as_of,
+            "since_seq": since_seq,
+            "since_as_of": as_of,
+            "horizon_weeks": 8,
+        }
         table = pa.table({name: pa.array([value]) for name, value in columns.items()})
         pq.write_table(table, self.snapshot_dir / "build.parquet")
 
