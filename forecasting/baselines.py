@@ -33,11 +33,12 @@ def seasonal_naive(quantity: Floats, horizon: int) -> Floats:
     return np.where(np.isnan(ahead), last[:, None], ahead)
 
 
-def young_level(quantity: Floats, horizon: int) -> Floats:
+def young_level(quantity: Floats, horizon: int, share: float | None = None) -> Floats:
     """What a cell with a short history may be expected to sell, for as many weeks ahead (N, H).
 
     A series begins with its first sale, so its first week says too much. What older cells of the same panel sold after
-    theirs, as a share of it, stands for YOUNG_WEIGHT weeks beside the weeks that the cell has had since.
+    theirs, as a share of it, stands for YOUNG_WEIGHT weeks beside the weeks that the cell has had since. Without a `share`
+    it is found from the series given.
     """
     size, length = quantity.shape
     known = ~np.isnan(quantity)
@@ -45,16 +46,25 @@ def young_level(quantity: Floats, horizon: int) -> Floats:
     rest = known & (np.arange(length) > begin[:, None])
     first = quantity[np.arange(size), begin] if length else np.zeros(size)
     first = np.where(known.any(axis=1), first, 0.0)
-    share = _share_after_first(quantity, rest & (np.arange(length) <= begin[:, None] + YOUNG_WEEKS), first, begin > 0)
+    share = share_after_first(quantity) if share is None else share
     total = np.where(rest, quantity, 0.0).sum(axis=1)
     level = (YOUNG_WEIGHT * share * first + total) / (YOUNG_WEIGHT + rest.sum(axis=1))
     return np.repeat(level[:, None], horizon, axis=1)
 
 
-def _share_after_first(
-    quantity: Floats, early: npt.NDArray[np.bool_], first: Floats, began_in_sight: npt.NDArray[np.bool_]
-) -> float:
-    grown = began_in_sight & (early.sum(axis=1) >= YOUNG_WEEKS) & (first > 0.0)
+def share_after_first(quantity: Floats) -> float:
+    """Mean weekly sales in the YOUNG_WEEKS after a first week, as a share of it, of all series that began within the panel
+    and have that much behind them; 1 where there are none.
+    """
+    size, length = quantity.shape
+    if size == 0 or length == 0:
+        return 1.0
+    known = ~np.isnan(quantity)
+    begin = known.argmax(axis=1)
+    week = np.arange(length)
+    early = known & (week > begin[:, None]) & (week <= begin[:, None] + YOUNG_WEEKS)
+    first = np.where(known.any(axis=1), quantity[np.arange(size), begin], 0.0)
+    grown = (begin > 0) & (early.sum(axis=1) >= YOUNG_WEEKS) & (first > 0.0)
     basis = first[grown].sum()
     if basis <= 0.0:
         return 1.0

@@ -34,6 +34,7 @@ class ForecastSettings:
         min_training_weeks: weeks that the panel must have before a backtest's origin.
         min_pool: residuals that a demand class must have for intervals of its own; with fewer it shares those of its
             level.
+        young_share: weekly sales of a young series as a share of its first week's.
     """
 
     prophet: ProphetSettings = field(default=WEEKLY_PROPHET)
@@ -44,3 +45,4 @@ class ForecastSettings:
     highest_multiple: float = 3.0
     min_training_weeks: int = 26
     min_pool: int = 80
+    young_share: float = 0.25
