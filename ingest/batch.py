@@ -907,6 +907,7 @@ def _reject_rows(
 def _next_step(rule: str) -> str:
     return {
         "columns": "have the sender mend the line, or state the right dialect in the profile",
+        "nul": "have the sender mend the record; where every record has it, state the right `encoding` in the profile",
         "quote": "have the sender mend the quotes, or state the right `quote` in the profile",
         "type": "have the sender mend the value, or state its format in the profile",
         "mangled_code": "have it sent as text: the column formatted as text before the codes are typed or pasted",

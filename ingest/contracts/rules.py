@@ -17,6 +17,7 @@ from ingest.contracts.model import Rule
 FRAMING_RULES = {
     "columns": "The record has as many values as the header has columns.",
     "quote": "A quoted value is closed where it should be.",
+    "nul": "A record of a text file holds no NUL character.",
     "width": "A line of a fixed-width file has the length that the profile says.",
     "record_type": "A line of a fixed-width file is of a kind that the profile names.",
     "control_count": "The trailer of a fixed-width file is there and states the number of its records.",
