@@ -291,8 +291,8 @@ def read_batch(
 
 
 _KEY_HASH = pl.col("_key").hash(1)
-_VERSION = ("document_version", "modified_at")
-"""Columns by which a sender tells versions of one line apart."""
+_VERSION = ("document_version", "modified_at", "sync_attempt")
+"""Columns by which a sender tells versions of one line apart, or the times that a device has sent it."""
 
 
 def _repeated_keys(
