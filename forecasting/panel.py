@@ -1,29 +1,34 @@
-"""The weekly demand panel: one row per SKU x distributor x territory and week, loaded into one matrix."""
+"""The demand panel: one row per series and week (or day), loaded into matrices, with what is known ahead and the codes that series share."""
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from forecasting.errors import PanelError
-
-Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
-Dates = npt.NDArray[np.datetime64]
-Strings = npt.NDArray[np.str_]
+from forecasting.series import Bools as Bools
+from forecasting.series import Dates as Dates
+from forecasting.series import Floats as Floats
+from forecasting.series import Series
+from forecasting.series import Strings as Strings
 
 KEY = ("sku_code", "distributor_code", "territory_code")
-COLUMNS: dict[str, pl.DataType] = {
-    **{name: pl.String() for name in KEY},
-    "week_start": pl.Date(),
-    "qty_base": pl.Int64(),
-    "stocked_out": pl.Boolean(),
-}
+QUANTITY, STOCKED_OUT = "qty_base", "stocked_out"
+DRIVERS = ("price_ratio", "promotion_share", "discount_share", "free_share", "holiday_share", "festival_share")
+"""What is known ahead, as the panel of the build has it; docs/explanation/forecasting.md has the meaning of each."""
+PERIODS = {"week": "week_start", "day": "business_date"}
+DAYS = {"week": 7, "day": 1}
 UNKNOWN = "UNKNOWN"
-LONGEST_WEEKS = 53 * 60
+LONGEST_YEARS = 60
+
+Every = Literal["week", "day"]
+Rows = slice | npt.NDArray[np.int64]
 
 SMOOTH, INTERMITTENT, ERRATIC, LUMPY, NEW = "SMOOTH", "INTERMITTENT", "ERRATIC", "LUMPY", "NEW"
 CLASSES = (SMOOTH, INTERMITTENT, ERRATIC, LUMPY, NEW)
@@ -35,15 +40,18 @@ VARIATION_CUT = 0.49
 
 @dataclass(frozen=True)
 class Panel:
-    """N series over T consecutive weeks.
+    """N series over T consecutive weeks (or days), and the A further ones for which something is known ahead.
 
     Attributes:
-        series: N rows, KEY columns, in ascending order.
-        weeks: (T,) Mondays.
+        series: N rows, key columns, in ascending order.
+        weeks: (T,) Mondays; first days of the periods where they are days.
         quantity: (N, T) base units; NaN before a series starts and in gaps.
-        stocked_out: (N, T) the shelf was empty at some time of the week.
+        stocked_out: (N, T) the shelf was empty at some time of the period.
         digest: sha256 of all that a forecast can depend on; the same for the same rows in any order and any encoding.
         problems: what was mended on loading, in words.
+        every: length of a period.
+        shared, own: drivers, (T + A,) where all series have the same, else (N, T + A).
+        groups: (N,) codes that series share; the columns of the key among them.
     """
 
     series: pl.DataFrame
@@ -52,104 +60,273 @@ class Panel:
     stocked_out: Bools
     digest: str
     problems: tuple[str, ...] = ()
+    every: Every = "week"
+    shared: dict[str, Floats] = field(default_factory=dict)
+    own: dict[str, Floats] = field(default_factory=dict)
+    groups: dict[str, Strings] = field(default_factory=dict)
 
     @property
     def cutoff(self) -> np.datetime64 | None:
-        """The last week of the panel: what is forecast begins a week later."""
+        """The last period with a quantity: what is forecast begins with the next."""
         return self.weeks[-1] if len(self.weeks) else None
 
+    def ahead(self, horizon: int) -> Dates:
+        """The `horizon` periods after the cut-off."""
+        step = DAYS[self.every]
+        return self.weeks[-1:] + step * np.arange(1, horizon + 1)
 
-def load(path: Path) -> Panel:
-    """Read, check and pivot the panel.
+    def until(self, length: int, horizon: int, rows: Rows = slice(None)) -> Series:
+        """What a forecaster may know after the first `length` periods, with `horizon` to forecast.
 
-    Rows for one series and week are added up, days that are no Monday move to their Monday, missing codes become
-    UNKNOWN, each with a note in `problems`; a null quantity and a missing week are gaps.
+        Quantities end at the origin. Drivers go on: plans of price and promotion, and the calendar, are known ahead, at an earlier origin as now;
+        so a backtest takes it that they were made a horizon before. Beyond what is planned, the last value holds.
+
+        Args:
+            length: periods of history; len(weeks) for the forecast itself.
+            horizon: periods ahead.
+            rows: the series wanted (a chunk, or those with a history), by place.
+        """
+        end = length + horizon
+        step = DAYS[self.every]
+        return Series(
+            dates=self.weeks[:length],
+            quantity=self.quantity[rows, :length],
+            stocked_out=self.stocked_out[rows, :length],
+            future=self.weeks[length - 1] + step * np.arange(1, horizon + 1),
+            shared={name: _reaching(values, end) for name, values in self.shared.items()},
+            own={name: _reaching(values[rows], end) for name, values in self.own.items()},
+            groups={name: codes[rows] for name, codes in self.groups.items()},
+        )
+
+
+def load(
+    path: Path,
+    *,
+    key: Sequence[str] = KEY,
+    every: Every = "week",
+    period: str | None = None,
+    quantity: str = QUANTITY,
+    drivers: Sequence[str] = DRIVERS,
+    groups: Path | None = None,
+    as_of: date | None = None,
+) -> Panel:
+    """Read, check and pivot a panel: Parquet or CSV, one row per series and period, in any order.
+
+    Rows for one series and period are added up, days that do not begin a week move to their Monday, missing codes become UNKNOWN, each with a note
+    in `problems`; a null quantity and a missing period are gaps. The panel ends with the last period that has a quantity; rows after it
+    say what is known ahead. A column `stocked_out` and the drivers may be missing; a missing value of a driver is the one before it in
+    its series, else the one after it, else 0.
+
+    Args:
+        path: a file in .parquet or .csv.
+        key: the columns that tell series apart.
+        every: whether a period is a week or a day.
+        period: the column with a day of the period; by default week_start or business_date.
+        quantity: the column with what was sold.
+        drivers: columns with what is known ahead; those that the file lacks are passed over.
+        groups: a file of codes that series share, with some columns of the key (sku_code) and further ones (category, brand, predecessor_sku_code).
+        as_of: quantities of periods that end after this day are left out, with a note.
 
     Raises:
         PanelError: the file is missing, lacks a column, has a column of a type that cannot be meant, or spans more than
         sixty years.
     """
-    rows, problems = _mend(_read(path))
+    columns = _Columns(tuple(key), period or PERIODS[every], quantity, every)
+    rows, problems = _mend(_read(path, columns, drivers), columns, as_of)
+    drivers = [name for name in drivers if name in rows.columns]
+    if rows[quantity].null_count() == rows.height:
+        rows = rows.clear()
+    series = rows.select(columns.key).unique().sort(columns.key)
+    attributes = _groups(series, groups)
     if rows.height == 0:
+        none = np.empty((0, 0))
         return _panel(
-            rows.select(KEY), np.empty(0, dtype="datetime64[D]"), np.empty((0, 0)), np.empty((0, 0), np.bool_), problems
+            series, np.empty(0, dtype="datetime64[D]"), none, none.astype(np.bool_), {}, attributes, problems, every
         )
-    series = rows.select(KEY).unique().sort(KEY).with_row_index("row")
-    monday = rows["week_start"].to_numpy().astype("datetime64[D]").astype(np.int64)
-    weeks: Dates = np.arange(monday.min(), monday.max() + 1, 7).astype("datetime64[D]")
-    if len(weeks) > LONGEST_WEEKS:
-        raise PanelError(path, f"weeks run from {weeks[0]} to {weeks[-1]}", "Look for a business date that is far off.")
-    placed = rows.join(series, on=KEY, how="left", maintain_order="left")
-    row = placed["row"].to_numpy()
-    column = (monday - monday.min()) // 7
-    quantity = np.full((series.height, len(weeks)), np.nan)
-    quantity[row, column] = placed["qty_base"].cast(pl.Float64).fill_null(np.nan).to_numpy()
-    stocked_out = np.zeros(quantity.shape, dtype=np.bool_)
-    stocked_out[row, column] = placed["stocked_out"].to_numpy()
-    return _panel(series.drop("row"), weeks, quantity, stocked_out, problems)
+    step = DAYS[every]
+    start = rows[columns.period].to_numpy().astype("datetime64[D]").astype(np.int64)
+    sold = rows[quantity].is_not_null().to_numpy()
+    width = int(start[sold].max() - start.min()) // step + 1
+    reach = int(start.max() - start.min()) // step + 1
+    dates: Dates = (start.min() + step * np.arange(reach)).astype("datetime64[D]")
+    if reach * step > LONGEST_YEARS * 366:
+        raise PanelError(
+            path, f"{every}s run from {dates[0]} to {dates[-1]}", "Look for a business date that is far off."
+        )
+    numbered = series.with_row_index("row")
+    row = rows.select(columns.key).join(numbered, on=columns.key, how="left", maintain_order="left")["row"].to_numpy()
+    column = (start - start.min()) // step
+
+    def spread(name: str, empty: float) -> Floats:
+        values = np.full((series.height, reach), empty)
+        values[row, column] = rows[name].cast(pl.Float64).fill_null(empty).to_numpy()
+        return values
+
+    known = spread(quantity, np.nan)[:, :width]
+    stocked_out = spread(STOCKED_OUT, 0.0)[:, :width] > 0
+    ahead = {name: _filled(spread(name, np.nan)) for name in drivers}
+    return _panel(series, dates[:width], known, stocked_out, ahead, attributes, problems, every)
 
 
-def _panel(series: pl.DataFrame, weeks: Dates, quantity: Floats, stocked_out: Bools, problems: list[str]) -> Panel:
-    digest = _digest(series, weeks, quantity, stocked_out)
-    return Panel(series, weeks, quantity, stocked_out, digest, tuple(problems))
+@dataclass(frozen=True)
+class _Columns:
+    """What a file's columns are called."""
+
+    key: tuple[str, ...]
+    period: str
+    quantity: str
+    every: Every
 
 
-def _read(path: Path) -> pl.DataFrame:
+def _panel(
+    series: pl.DataFrame,
+    weeks: Dates,
+    quantity: Floats,
+    stocked_out: Bools,
+    drivers: dict[str, Floats],
+    groups: dict[str, Strings],
+    problems: list[str],
+    every: Every,
+) -> Panel:
+    shared = {name: values[0] for name, values in drivers.items() if (values == values[0]).all()}
+    own = {name: values for name, values in drivers.items() if name not in shared}
+    digest = _digest(weeks, quantity, stocked_out, drivers, groups)
+    return Panel(series, weeks, quantity, stocked_out, digest, tuple(problems), every, shared, own, groups)
+
+
+def _read(path: Path, columns: _Columns, drivers: Sequence[str]) -> pl.DataFrame:
     if not path.is_file():
         raise PanelError(path, "there is no such file", "Run `sellthrough build` first; it writes the panel.")
+    needed = {
+        **{name: pl.String() for name in columns.key},
+        columns.period: pl.Date(),
+        columns.quantity: pl.Float64(),
+    }
+    wanted = {**needed, STOCKED_OUT: pl.Boolean(), **{name: pl.Float64() for name in drivers}}
     try:
-        schema = pl.read_parquet_schema(path)
-        missing = [name for name in COLUMNS if name not in schema]
-        rows = pl.read_parquet(path, columns=[name for name in COLUMNS if name in schema])
+        scan = pl.scan_csv(path, infer_schema_length=0) if path.suffix == ".csv" else pl.scan_parquet(path)
+        there = scan.collect_schema().names()
+        missing = [name for name in needed if name not in there]
+        rows = scan.select([name for name in wanted if name in there]).collect()
     except pl.exceptions.PolarsError as error:
-        raise PanelError(path, "it is not a readable Parquet file", "Run `sellthrough build` again.") from error
+        raise PanelError(path, "it is not a readable Parquet or CSV file", "Run `sellthrough build` again.") from error
     if missing:
         raise PanelError(path, f"column {', '.join(missing)} is missing", "Phase 1 of the build writes the panel.")
+    if STOCKED_OUT not in rows.columns:
+        rows = rows.with_columns(pl.lit(value=False).alias(STOCKED_OUT))
     try:
-        return rows.cast(COLUMNS)  # type: ignore[arg-type]
+        return rows.with_columns(_cast(name, rows.schema[name], wanted[name]) for name in rows.columns)
     except pl.exceptions.PolarsError as error:
-        expected = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
+        expected = ", ".join(f"{name} {kind}" for name, kind in wanted.items() if name in rows.columns)
         raise PanelError(path, f"a column has the wrong type ({error})", f"Expected {expected}.") from error
 
 
-def _mend(rows: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
+def _cast(name: str, found: pl.DataType, wanted: pl.DataType) -> pl.Expr:
+    """The column in the type wanted; text (of a CSV) is read as such, an empty text as null."""
+    column = pl.col(name)
+    if found == wanted:
+        return column
+    if found == pl.String():
+        text = column.str.strip_chars().replace("", None)
+        if wanted == pl.Date():
+            return text.str.slice(0, 10).str.to_date("%Y-%m-%d")
+        if wanted == pl.Boolean():
+            return text.str.to_lowercase().is_in(["true", "t", "yes", "y", "1"])
+        return text.cast(wanted)
+    return column.cast(wanted)
+
+
+def _mend(rows: pl.DataFrame, columns: _Columns, as_of: date | None) -> tuple[pl.DataFrame, list[str]]:
     problems: list[str] = []
-    undated = int(rows["week_start"].null_count())
+    period, quantity, every = pl.col(columns.period), columns.quantity, columns.every
+    undated = int(rows[columns.period].null_count())
     if undated:
-        problems.append(f"{undated} rows of the panel have no week and are left out.")
-        rows = rows.filter(pl.col("week_start").is_not_null())
-    uncoded = rows.filter(pl.any_horizontal(pl.col(name).is_null() for name in KEY)).height
+        problems.append(f"{undated} rows of the panel have no {every} and are left out.")
+        rows = rows.filter(period.is_not_null())
+    uncoded = rows.filter(pl.any_horizontal(pl.col(name).is_null() for name in columns.key)).height
     if uncoded:
         problems.append(f"{uncoded} rows of the panel have no code; they are forecast under {UNKNOWN}.")
-    misplaced = rows.filter(pl.col("week_start").dt.weekday() != 1).height
+    misplaced = rows.filter(period.dt.weekday() != 1).height if every == "week" else 0
     if misplaced:
         problems.append(
             f"{misplaced} rows of the panel do not start on a Monday; they count for the week that they are in."
         )
     rows = rows.with_columns(
-        pl.col(KEY).fill_null(UNKNOWN),
-        pl.col("stocked_out").fill_null(value=False),
-        week_start=pl.col("week_start").dt.truncate("1w"),
+        pl.col(columns.key).fill_null(UNKNOWN),
+        pl.col(STOCKED_OUT).fill_null(value=False),
+        pl.when(pl.col(quantity).is_finite()).then(pl.col(quantity)).alias(quantity),
+        period.dt.truncate("1w") if every == "week" else period,
     )
-    repeated = rows.height - rows.select(*KEY, "week_start").unique().height
+    if as_of:
+        late = (period.dt.offset_by(f"{DAYS[every] - 1}d") > as_of) & pl.col(quantity).is_not_null()
+        later = rows.filter(late).height
+        if later:
+            problems.append(f"{later} rows of the panel end after {as_of}; their quantities are left out.")
+            rows = rows.with_columns(pl.when(~late).then(pl.col(quantity)).alias(quantity))
+    place = [*columns.key, columns.period]
+    repeated = rows.height - rows.select(place).unique().height
     if repeated:
-        problems.append(f"{repeated} rows of the panel repeat a series and week; their quantities are added up.")
-        known = pl.col("qty_base").is_not_null().any()
-        rows = rows.group_by(*KEY, "week_start").agg(
-            pl.when(known).then(pl.col("qty_base").sum()).alias("qty_base"), pl.col("stocked_out").any()
+        problems.append(f"{repeated} rows of the panel repeat a series and {every}; their quantities are added up.")
+        known = pl.col(quantity).is_not_null().any()
+        others = [name for name in rows.columns if name not in (*place, quantity, STOCKED_OUT)]
+        rows = rows.group_by(place).agg(
+            pl.when(known).then(pl.col(quantity).sum()).alias(quantity),
+            pl.col(STOCKED_OUT).any(),
+            pl.col(others).mean(),
         )
     return rows, problems
 
 
-def _digest(series: pl.DataFrame, weeks: Dates, quantity: Floats, stocked_out: Bools) -> str:
+def _groups(series: pl.DataFrame, path: Path | None) -> dict[str, Strings]:
+    """The codes of each series: its key's, and those of the groups file for it."""
+    found = series
+    if path is not None:
+        if not path.is_file():
+            raise PanelError(path, "there is no such file", "Run `sellthrough build` first; it writes the groups.")
+        table = pl.read_csv(path, infer_schema_length=0) if path.suffix == ".csv" else pl.read_parquet(path)
+        common = [name for name in series.columns if name in table.columns]
+        if not common:
+            raise PanelError(path, "it has no column of the key", f"Expected one of {', '.join(series.columns)}.")
+        found = series.join(
+            table.with_columns(pl.all().cast(pl.String)).unique(common, keep="last", maintain_order=True),
+            on=common, how="left", maintain_order="left",
+        )  # fmt: skip
+    return {name: found[name].fill_null("").to_numpy().astype(np.str_) for name in found.columns}
+
+
+def _filled(values: Floats) -> Floats:
+    """Each row with its gaps filled: by the value before, else the first one there is, else 0."""
+    known = ~np.isnan(values)
+    before = np.maximum.accumulate(np.where(known, np.arange(values.shape[1], dtype=np.int32), -1), axis=1)
+    place = np.where(before < 0, known.argmax(axis=1)[:, None], before)
+    return np.nan_to_num(np.take_along_axis(values, place, axis=1), nan=0.0)
+
+
+def _reaching(values: Floats, end: int) -> Floats:
+    """The first `end` values along the last axis, the last of them repeated where there are fewer."""
+    lacking = end - values.shape[-1]
+    if lacking <= 0:
+        return values[..., :end]
+    return np.concatenate([values, np.repeat(values[..., -1:], lacking, axis=-1)], axis=-1)
+
+
+def _digest(
+    weeks: Dates,
+    quantity: Floats,
+    stocked_out: Bools,
+    drivers: dict[str, Floats],
+    groups: dict[str, Strings],
+) -> str:
     digest = hashlib.sha256()
-    for name in KEY:
-        for code in series[name]:
-            digest.update(code.encode() + b"\0")
-        digest.update(b"\1")
+    for name, codes in sorted(groups.items()):
+        digest.update(f"{name}\1".encode())
+        digest.update("\0".join(codes.tolist()).encode() + b"\1")
     digest.update(np.ascontiguousarray(weeks.astype("datetime64[D]").astype("<i8")).tobytes())
     digest.update(np.ascontiguousarray(quantity.astype("<f8")).tobytes())
     digest.update(np.packbits(stocked_out).tobytes())
+    for name, values in sorted(drivers.items()):
+        digest.update(f"{name}\1{values.shape}".encode())
+        digest.update(np.ascontiguousarray(values.astype("<f8")).tobytes())
     return digest.hexdigest()
 
 

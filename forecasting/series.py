@@ -1,10 +1,17 @@
 """What a forecaster sees: N series up to a cut-off, and what is known ahead of it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from forecasting.panel import Bools, Dates, Floats, Strings
+import numpy as np
+import numpy.typing as npt
+
 from forecasting.settings import ForecastSettings
+
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+Dates = npt.NDArray[np.datetime64]
+Strings = npt.NDArray[np.str_]
 
 
 @dataclass(frozen=True)
@@ -18,7 +25,8 @@ class Series:
         future: (H,) first days of the periods to forecast; they follow `dates` without a gap.
         shared: name -> (T + H,) what is known ahead and is the same for all series (a holiday's share of the period).
         own: name -> (N, T + H) what is known ahead for each series (price over its usual price, promotion).
-        groups: name -> (N,) codes by which series belong together (SKU, distributor, territory, category).
+        groups: name -> (N,) codes by which series belong together (SKU, distributor, territory, category), "" where there is none.
+            `predecessor_sku_code` is the SKU that a series' own one replaces: the group `sku_code` has the series to borrow from.
     """
 
     dates: Dates
@@ -28,6 +36,16 @@ class Series:
     shared: dict[str, Floats] = field(default_factory=dict)
     own: dict[str, Floats] = field(default_factory=dict)
     groups: dict[str, Strings] = field(default_factory=dict)
+
+    def take(self, rows: slice) -> "Series":
+        """Some of the series."""
+        return replace(
+            self,
+            quantity=self.quantity[rows],
+            stocked_out=self.stocked_out[rows],
+            own={name: values[rows] for name, values in self.own.items()},
+            groups={name: codes[rows] for name, codes in self.groups.items()},
+        )
 
 
 @dataclass(frozen=True)

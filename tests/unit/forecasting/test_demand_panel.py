@@ -86,6 +86,84 @@ def test_a_panel_that_breaks_its_contract_is_refused_with_the_next_step(panel_fi
         demand_panel.load(path)
 
 
+def own_panel(tmp_path, text, **options):
+    path = tmp_path / "own.csv"
+    path.write_text(text)
+    return demand_panel.load(path, key=("store", "item"), period="day", quantity="units", **options)
+
+
+def test_days_of_an_own_csv_with_other_names_become_weeks_or_stay_days(tmp_path):
+    text = "day,store,item,units\n2026-03-02,A,X,1\n2026-03-03,A,X,2\n2026-03-09,A,X,4\n2026-03-04,,X,\n"
+    days = own_panel(tmp_path, text, every="day")
+    weeks = own_panel(tmp_path, text)
+
+    assert days.series.rows() == [("A", "X"), ("UNKNOWN", "X")]
+    np.testing.assert_array_equal(days.quantity[0], [1, 2, *[np.nan] * 5, 4])
+    np.testing.assert_array_equal(weeks.quantity[0], [3, 4])
+    assert days.ahead(2).astype(str).tolist() == ["2026-03-10", "2026-03-11"]
+
+
+def test_periods_that_end_after_the_as_of_date_have_no_quantity_yet(tmp_path):
+    text = "day,store,item,units\n2026-03-02,A,X,1\n2026-03-09,A,X,2\n2026-03-10,A,X,2\n"
+    panel = own_panel(tmp_path, text, as_of=date(2026, 3, 12))
+
+    np.testing.assert_array_equal(panel.quantity, [[1]])
+    assert "2 rows of the panel end after 2026-03-12; their quantities are left out." in panel.problems
+
+
+DRIVEN = """day,store,item,units,price,holiday
+2026-03-02,A,X,1,,0
+2026-03-09,A,X,2,0.9,1
+2026-03-16,A,X,,1.1,0.5
+2026-03-02,B,X,5,1,0
+2026-03-09,B,X,6,,1
+2026-03-16,B,X,,,0.5
+"""
+
+
+def test_rows_ahead_say_what_is_known_of_drivers_and_the_panel_ends_with_the_last_quantity(tmp_path):
+    panel = own_panel(tmp_path, DRIVEN, drivers=("price", "holiday", "not there"))
+    series = panel.until(length=2, horizon=2)
+
+    assert panel.cutoff == np.datetime64("2026-03-09")
+    np.testing.assert_array_equal(series.own["price"], [[0.9, 0.9, 1.1, 1.1], [1, 1, 1, 1]])
+    np.testing.assert_array_equal(series.shared["holiday"], [0, 1, 0.5, 0.5])
+    assert series.future.astype(str).tolist() == ["2026-03-16", "2026-03-23"]
+
+
+def test_at_an_earlier_origin_quantities_end_and_plans_go_on(tmp_path):
+    series = own_panel(tmp_path, DRIVEN, drivers=("price", "holiday")).until(length=1, horizon=1, rows=np.array([1]))
+
+    np.testing.assert_array_equal(series.quantity, [[5]])
+    np.testing.assert_array_equal(series.shared["holiday"], [0, 1])
+    assert series.groups["store"].tolist() == ["B"]
+
+
+def test_codes_that_series_share_come_from_a_file_of_groups(tmp_path, panel_file):
+    groups = tmp_path / "groups.parquet"
+    pl.DataFrame(
+        {"sku_code": ["S1", "S1"], "category": ["old", "Tea"], "predecessor_sku_code": [None, "S2"]}
+    ).write_parquet(groups)
+    panel = demand_panel.load(panel_file({CELL: [1], OTHER: [1]}), groups=groups)
+
+    assert panel.groups["category"].tolist() == ["Tea", ""]
+    assert panel.groups["predecessor_sku_code"].tolist() == ["S2", ""]
+    assert panel.groups["sku_code"].tolist() == ["S1", "S2"]
+
+    pl.DataFrame({"other": ["S1"]}).write_parquet(groups)
+    with pytest.raises(PanelError, match="no column of the key"):
+        demand_panel.load(panel_file({CELL: [1]}), groups=groups)
+
+
+def test_the_digest_sees_drivers_and_groups(tmp_path):
+    digests = {
+        own_panel(tmp_path, DRIVEN, drivers=names).digest
+        for names in ((), ("price",), ("holiday",), ("price", "holiday"))
+    }
+    digests.add(own_panel(tmp_path, DRIVEN.replace("1.1", "1.2"), drivers=("price",)).digest)
+    assert len(digests) == 5
+
+
 def test_weeks_of_an_empty_shelf_are_unknown_until_the_listing_has_ended():
     quantity = np.array([[5.0, 0, 0, 5, 0, 0, 0, 0]])
     empty = np.array([[False, True, True, False, True, True, True, True]])
