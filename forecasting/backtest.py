@@ -2,7 +2,6 @@
 published.
 """
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,13 +9,11 @@ import numpy.typing as npt
 import polars as pl
 
 from forecasting import intervals
-from forecasting.cells import MODELS, NAIVE, CellForecast, forecast_naive, forecast_prophet
+from forecasting.cells import NAIVE
 from forecasting.hierarchy import Level, add_up_known
-from forecasting.panel import CLASSES, Bools, Dates, Floats, Panel, Strings, demand_class
+from forecasting.panel import CLASSES, Bools, Floats, Panel, Strings, demand_class
 from forecasting.settings import ForecastSettings
 
-Forecaster = Callable[[Dates, Floats, Bools, Dates, ForecastSettings], CellForecast]
-FORECASTERS: dict[str, Forecaster] = dict(zip(MODELS, (forecast_prophet, forecast_naive), strict=True))
 ALL = "ALL"
 
 ACCURACY_SCHEMA: dict[str, pl.DataType] = {
@@ -67,29 +64,30 @@ def origins(n_weeks: int, horizon: int, wanted: int, min_training_weeks: int) ->
 
 
 def at_origin(
-    panel: Panel, levels: list[Level], length: int, model: str, horizon: int, settings: ForecastSettings
-) -> Iterator[Scored]:
-    """Forecast from the first `length` weeks of the panel with one model and set it beside what came, for each level."""
-    history = panel.quantity[:, :length]
-    future = slice(length, length + horizon)
-    known = (~np.isnan(history)).any(axis=1)
-    mean = np.zeros((len(history), horizon))
-    mean[known] = FORECASTERS[model](
-        panel.weeks[:length], history[known], panel.stocked_out[known, :length], panel.weeks[future], settings
-    ).mean
-    for level in levels:
-        past = add_up_known(level, history)
-        seen = (~np.isnan(past)).any(axis=1)
-        yield Scored(
-            level=level.name,
-            model=model,
-            origin=panel.weeks[length - 1],
-            mean=add_up_known(level, mean)[seen],
-            actual=add_up_known(level, panel.quantity[:, future])[seen],
-            scale=intervals.spread(past[seen]),
-            naive_error=_naive_error(past[seen]),
-            demand_class=demand_class(past[seen], settings.new_below_weeks),
+    panel: Panel, level: Level, length: int, forecasts: dict[str, Floats], settings: ForecastSettings
+) -> list[Scored]:
+    """Set what each model forecast for the cells (N, H; NaN where a cell had no history) after the first `length` weeks beside what came, at a level."""
+    history = add_up_known(level, panel.quantity[:, :length])
+    seen = (~np.isnan(history)).any(axis=1)
+    history = history[seen]
+    scale, naive_error = intervals.spread(history), _naive_error(history)
+    classes = demand_class(history, settings.new_below_weeks)
+    scored = []
+    for model, mean in forecasts.items():
+        future = slice(length, length + mean.shape[1])
+        scored.append(
+            Scored(
+                level=level.name,
+                model=model,
+                origin=panel.weeks[length - 1],
+                mean=add_up_known(level, np.nan_to_num(mean, nan=0.0))[seen],
+                actual=add_up_known(level, panel.quantity[:, future])[seen],
+                scale=scale,
+                naive_error=naive_error,
+                demand_class=classes,
+            )
         )
+    return scored
 
 
 def _naive_error(history: Floats) -> Floats:

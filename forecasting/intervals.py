@@ -1,17 +1,165 @@
-"""Prediction intervals from what the model got wrong before: residuals of the backtest, pooled by level and demand
-class.
+"""What the model got wrong before, as the distribution of what it says now: conformal, pooled by level, class and size.
 
-A residual is divided by its series' own spread before pooling and the quantiles are multiplied by it again, so that
-large and small series of a class can learn from each other. Nothing is assumed about the shape except where a pool is
-too small to show its tails.
+Where earlier demand fell in its own negative binomial (`distribution.score`) is pooled over series and origins. The
+quantiles of a pool, turned back into units about the mean of a new forecast, are its distribution. Nothing is assumed about
+the shape that is left except where a pool is too small to show its tails.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
+import numpy.typing as npt
 
+from forecasting import distribution
 from forecasting.panel import CLASSES, Floats, Strings
+
+Ints = npt.NDArray[np.int64]
+
+COPIES = 4
+"""Each outcome is placed so many times, with other fractions of a unit added."""
+SIZES = np.array([0.02, 0.05, 0.1, 0.2, 0.35, 0.6, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 1000.0])
+"""Mean demand of a week between which series are pooled."""
+ENOUGH_SERIES = 20_000
+"""Of more series of one origin, evenly spaced ones say as much."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was forecast for N series and H weeks at one origin, and what came.
+
+    Attributes:
+        mean: (N, H) as it was forecast.
+        actual: (N, H) demand; NaN where it is unknown, also because the shelf was empty.
+        dispersion: (N,) of the history, from `distribution.dispersion`.
+        demand_class: (N,) as seen at the origin.
+    """
+
+    mean: Floats
+    actual: Floats
+    dispersion: Floats
+    demand_class: Strings
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Scores of one level and model, pooled.
+
+    Attributes:
+        pools: scores in ascending order by key. Keys go from narrow to wide: demand class, size and weeks; class and
+            weeks; class; all.
+        summed: the pools are of demand summed from the first week on, for each number of weeks; else of single weeks.
+        min_pool: outcomes below which a wider pool is taken.
+    """
+
+    pools: dict[tuple[int, ...], Floats]
+    summed: bool
+    min_pool: int
+
+    def quantiles(
+        self, mean: Floats, dispersion: Floats, demand_class: Strings, probabilities: Sequence[float]
+    ) -> Floats:
+        """Quantiles (N, H, P) of demand + U for means (N, H) of single weeks; ascending, none below zero.
+
+        Of summed demand, no quantile is below that of a week less.
+        """
+        target = _targets(mean, self.summed)
+        key = _keys(target, demand_class, self.summed)
+        result = np.empty((*mean.shape, len(probabilities)))
+        spread = np.broadcast_to(dispersion[:, None], mean.shape)
+        for one in np.unique(key):
+            at = key == one
+            scores = pool_quantiles(self._pool(int(one)), probabilities)
+            result[at] = distribution.quantile(scores, target[at], spread[at])
+        result = np.maximum.accumulate(np.maximum(result, 0.0), axis=2)
+        return np.maximum.accumulate(result, axis=1) if self.summed else result
+
+    def _pool(self, key: int) -> Floats:
+        for wider in _widening(key):
+            pool = self.pools.get(wider)
+            if pool is not None and pool.size >= self.min_pool * COPIES:
+                return pool
+        return self.pools.get((), np.empty(0))
+
+
+def calibrate(outcomes: Sequence[Outcome], min_pool: int, *, summed: bool) -> Calibration:
+    """Pool where demand fell: of single weeks, or of all weeks from the first on."""
+    scores, keys = [np.empty((COPIES, 0))], [np.empty(0, dtype=np.int64)]
+    for outcome in outcomes:
+        some = slice(None, None, max(1, -(-len(outcome.mean) // ENOUGH_SERIES)))
+        target = _targets(outcome.mean[some], summed)
+        actual = np.maximum(_targets(outcome.actual[some], summed), 0.0)
+        known = np.isfinite(actual)
+        spread = np.broadcast_to(outcome.dispersion[some][:, None], target.shape)[known]
+        scores.append(distribution.score(actual[known] + fractions(int(known.sum())), target[known], spread))
+        keys.append(_keys(target, outcome.demand_class[some], summed)[known])
+    score, key = np.concatenate(scores, axis=1), np.concatenate(keys)
+    pools: dict[tuple[int, ...], list[Floats]] = {}
+    for one in np.unique(key):
+        own = score[:, key == one].ravel()
+        for wider in _widening(int(one)):
+            pools.setdefault(wider, []).append(own)
+    return Calibration({name: np.sort(np.concatenate(parts)) for name, parts in pools.items()}, summed, min_pool)
+
+
+def fractions(size: int) -> Floats:
+    """Fractions of a unit (COPIES, size), as even as can be over any run of outcomes: nothing is left to chance."""
+    golden = (np.sqrt(5.0) - 1.0) / 2.0
+    result: Floats = np.modf(np.arange(1, size + 1) * golden + np.arange(COPIES)[:, None] / COPIES)[0]
+    return result
+
+
+def whole_bounds(calibration: Calibration, mean: Floats, dispersion: Floats, demand_class: Strings) -> Floats:
+    """Median and bounds (N, H, 7) of weekly demand in the order of COLUMNS, in whole units: the least number that demand
+    stays at or below with the column's probability.
+    """
+    result: Floats = np.floor(calibration.quantiles(mean, dispersion, demand_class, PROBABILITIES))
+    return result
+
+
+def coverage(actual: Floats, quantiles: Floats, low: int, high: int) -> Floats:
+    """Share (N, H) of the randomised PIT of what came that lies between two of the quantiles (N, H, P); NaN where unknown.
+
+    Each outcome counts for the part of its unit that the interval covers, so that counts which are mostly zero are judged
+    as fairly as large ones.
+    """
+    demand = np.floor(np.maximum(actual, 0.0))
+    covered = np.minimum(quantiles[..., high], demand + 1.0) - np.maximum(quantiles[..., low], demand)
+    result: Floats = np.clip(covered, 0.0, 1.0)
+    return result
+
+
+def _targets(values: Floats, summed: bool) -> Floats:
+    return np.cumsum(values, axis=1) if summed else values
+
+
+def _keys(target: Floats, demand_class: Strings, summed: bool) -> Ints:
+    """Demand class, size and weeks of each forecast (N, H) as one number."""
+    weeks = np.arange(1, target.shape[1] + 1) if summed else np.ones(target.shape[1], dtype=np.int64)
+    place = np.array([CLASSES.index(name) for name in demand_class], dtype=np.int64)
+    return (place[:, None] * 100 + np.searchsorted(SIZES, target / weeks)) * 1000 + (weeks if summed else 0)
+
+
+def _widening(key: int) -> list[tuple[int, ...]]:
+    place, weeks = divmod(key, 1000)
+    place, size = divmod(place, 100)
+    return [(place, size, weeks), (place, weeks), (place,), ()]
+
+
+def pool_quantiles(pool: Floats, probabilities: Sequence[float]) -> Floats:
+    """Quantiles of the scores where the pool reaches into the tail; of a normal of the same size beyond; of the standard
+    normal without any score.
+    """
+    normal = np.array([NormalDist().inv_cdf(p) for p in probabilities])
+    if pool.size == 0:
+        return normal
+    outcomes = pool.size / COPIES
+    by_size = normal * np.sqrt((pool**2).mean() * (1.0 + 1.0 / outcomes))
+    seen = np.quantile(pool, probabilities)
+    reached = np.array([outcomes * min(p, 1.0 - p) >= 2.0 for p in probabilities])
+    return np.sort(np.where(reached, seen, by_size))
+
 
 PROBABILITIES = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
 COLUMNS = ("lo95", "lo80", "lo50", "median", "hi50", "hi80", "hi95")

@@ -1,52 +1,52 @@
-"""From a panel to a stored forecast: Parquet in, Parquet out, no warehouse.
+"""From a panel to a stored forecast in three stages: prepare, forecast the chunks, collect. Parquet in, Parquet out, no warehouse.
 
-`runs/<hash of panel and settings>/` is written beside and moved into place whole; `current.json` is replaced last. A
-run that is killed leaves the forecast before it as it was; a run with nothing new finds its hash and fits nothing.
+Each stage leaves its result in the run's work folder, so that it may be another process (of this machine, or a mapped task) and may be repeated: what is
+there is not done again. `run` does all three. The work folder is named by a hash of all that decides a forecast and goes when the run stands.
 """
 
 import hashlib
 import json
+import multiprocessing
 import os
+import pickle
 import shutil
 import tempfile
-import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from datetime import date
+from functools import lru_cache
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
+import polars as pl
 
-from forecasting import backtest, hierarchy, intervals
+from forecasting import backtest, candidates, store, tables
 from forecasting import panel as demand
-from forecasting.cells import MODELS, PROPHET, CellForecast, forecast_prophet
+from forecasting.candidates import Candidates
+from forecasting.cells import pool
+from forecasting.chunks import CHUNK_SERIES, FAILED, Origin, Plan, forecast_chunk, frame_of
 from forecasting.settings import ForecastSettings
 
-METHOD = "1"
+METHOD = "2"
 """Raised whenever the same panel and settings would give another forecast."""
-KEPT_RUNS = 5
-LEFTOVER_SECONDS = 86_400
-BESIDE = ".writing-"
-FORECAST_FILE, ACCURACY_FILE, RUN_FILE, POINTER = "forecast.parquet", "accuracy.parquet", "run.json", "current.json"
+GROUPS = 32
+"""Mapped tasks that the chunks are dealt out to, at most."""
+SMALL_CHUNKS = 2
+"""Chunks up to which a second process costs more than it saves."""
+
+CANDIDATES_FILE, SERIES_FILE = "candidates.parquet", "series.parquet"
+FILES = (tables.FORECAST_FILE, tables.ACCURACY_FILE, CANDIDATES_FILE, SERIES_FILE)
+PLAN, JOB, PANEL_ARRAYS, IN, OUT = "plan.pickle", "job.json", ("weeks", "quantity", "stocked_out"), "in", "out"
+ONE_THREAD = {
+    name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS")
+}
 
 Progress = Callable[[int, int, str], None]
-
-FORECAST_SCHEMA = pa.schema(
-    [
-        ("level", pa.string()),
-        *[(name, pa.string()) for name in demand.KEY],
-        ("week_start", pa.date32()),
-        ("mean", pa.decimal128(18, 4)),
-        ("median", pa.float64()),
-        *[(name, pa.float64()) for name in ("lo50", "hi50", "lo80", "hi80", "lo95", "hi95")],
-        ("model", pa.string()),
-        ("cutoff_date", pa.date32()),
-        ("demand_class", pa.string()),
-    ]
-)
 
 
 @dataclass(frozen=True)
@@ -58,10 +58,12 @@ class ForecastReport:
         reused: the panel and the settings were those of a run that is still there; nothing was fitted.
         cutoff_date: last week that the forecast knows; None for an empty panel.
         series: cells forecast.
+        fitted: cells that were fitted; the others are unchanged since a run of the same cut-off, whose candidates were taken.
         models: cells per model; a fallback says why in brackets.
         wape: model -> level -> sum |F - A| / sum |A| over all origins; None where nothing was sold.
         origins: the backtest's origins, latest first.
-        problems: what was mended in the panel, and why there is no accuracy where there is none.
+        cpu_ms: model -> CPU milliseconds per fitted cell, over all origins.
+        problems: what was mended in the panel, which cells a model failed on, and why there is no accuracy where there is none.
         forecast, accuracy: the files.
     """
 
@@ -69,9 +71,11 @@ class ForecastReport:
     reused: bool
     cutoff_date: date | None
     series: int
+    fitted: int
     models: dict[str, int]
     wape: dict[str, dict[str, float | None]]
     origins: tuple[date, ...]
+    cpu_ms: dict[str, float]
     problems: tuple[str, ...]
     forecast: Path
     accuracy: Path
@@ -81,80 +85,342 @@ class ForecastReport:
         return json.loads(json.dumps(asdict(self), default=str))  # type: ignore[no-any-return]
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """What `prepare` found to do.
+
+    Attributes:
+        run: name of the run.
+        groups: numbers of the groups of chunks; none where the run stands.
+    """
+
+    run: str
+    groups: tuple[int, ...]
+
+
 def run(
     panel: Path,
     out_dir: Path,
     *,
+    groups: Path | None = None,
     horizon_weeks: int = 8,
     origins: int = 3,
     model_settings: ForecastSettings | None = None,
+    processes: int | None = None,
     progress: Progress | None = None,
 ) -> ForecastReport:
     """Forecast every cell of the panel and all levels above, with a backtest, and store both.
 
     Args:
         panel: the weekly demand panel that phase 1 of the build wrote.
-        out_dir: gets `runs/<hash>/{forecast,accuracy}.parquet` and then `current.json`, which names them.
+        out_dir: gets `runs/<hash>/` with the files of the forecast and then `current.json`, which names them.
+        groups: codes that series share, such as category and predecessor of a SKU; see `panel.load`.
         horizon_weeks: weeks ahead.
         origins: how many earlier cut-offs to test at; fewer where the history is too short.
         model_settings: what a person may tune.
+        processes: how many to use; by default one per core that this process may use. They do not change the forecast.
         progress: called with steps done, steps in all, and what is being done.
 
     Raises:
         PanelError: the panel does not keep its contract; the last forecast stays.
     """
-    settings = model_settings or ForecastSettings()
-    loaded = demand.load(panel)
-    name = _run_name(loaded, horizon_weeks, origins, settings)
-    target = out_dir / "runs" / name
-    reused = (target / RUN_FILE).is_file()
+    prepared = prepare(
+        panel, out_dir, groups=groups, horizon_weeks=horizon_weeks, origins=origins, model_settings=model_settings,
+        progress=progress,
+    )  # fmt: skip
+    forecast_groups(out_dir, prepared.run, prepared.groups, processes=processes, progress=progress)
+    return collect(out_dir, prepared.run, progress=progress)
+
+
+def prepare(
+    panel: Path,
+    out_dir: Path,
+    *,
+    groups: Path | None = None,
+    horizon_weeks: int = 8,
+    origins: int = 3,
+    model_settings: ForecastSettings | None = None,
+    progress: Progress | None = None,
+) -> Prepared:
+    """Load the panel, find what has to be fitted, and lay it out in chunks; arguments as for `run`."""
+    _tell(progress, 0, 3, "panel")
+    loaded = demand.load(panel, groups=groups)
+    outset = _outset(out_dir, loaded, horizon_weeks, origins, model_settings or ForecastSettings())
+    if store.stands(out_dir, outset.run):
+        return Prepared(outset.run, ())
+    work = store.work_folder(out_dir, outset.run)
+    if not (work / JOB).is_file():
+        _tell(progress, 0, 3, "what all series have in common")
+        with store.whole(work) as beside:
+            _lay_out(beside, out_dir, loaded, outset)
+    return Prepared(outset.run, tuple(range(min(GROUPS, len(_read_job(work)["chunks"])))))
+
+
+def forecast_group(out_dir: Path, run: str, group: int) -> int:
+    """Forecast the chunks of one group; gives how many there were to do. Chunks that are done already stay as they are."""
+    work = store.work_folder(out_dir, run)
+    try:
+        todo = [
+            chunk for chunk in range(group, len(_read_job(work)["chunks"]), GROUPS) if not _out(work, chunk).is_file()
+        ]
+        for chunk in todo:
+            _forecast_one(work, chunk)
+    except FileNotFoundError:
+        if not store.stands(out_dir, run):
+            raise
+        return 0
+    return len(todo)
+
+
+def forecast_groups(
+    out_dir: Path, run: str, groups: Sequence[int], *, processes: int | None = None, progress: Progress | None = None
+) -> None:
+    """Forecast the chunks of all groups on this machine."""
+    wanted = processes or len(os.sched_getaffinity(0))
+    work = store.work_folder(out_dir, run)
+    if not groups or store.stands(out_dir, run):
+        return
+    chunks = len(_read_job(work)["chunks"])
+    if wanted == 1 or chunks <= SMALL_CHUNKS:
+        for done, group in enumerate(groups):
+            _tell(progress, 1 + done, 2 + len(groups), f"chunks, group {group + 1} of {len(groups)}")
+            forecast_group(out_dir, run, group)
+        return
+    with _one_thread_each(), ProcessPoolExecutor(
+        min(wanted, len(groups)), multiprocessing.get_context("spawn"), initializer=_end_with_parent
+    ) as pool:  # fmt: skip
+        started = [pool.submit(forecast_group, out_dir, run, group) for group in groups]
+        for done, future in enumerate(as_completed(started)):
+            future.result()
+            _tell(progress, 1 + done, 2 + len(groups), f"chunks, {done + 1} of {len(groups)} groups")
+
+
+def collect(out_dir: Path, run: str, *, progress: Progress | None = None) -> ForecastReport:
+    """Choose, add up, judge and store what the chunks gave, and point at it; the run stands afterwards."""
+    reused = store.stands(out_dir, run)
+    seconds: dict[str, float] = {}
+    fitted = 0
     if not reused:
-        _store(target, *_forecast(loaded, horizon_weeks, origins, settings, progress))
-    _point(out_dir, name)
-    _prune(out_dir / "runs", name)
-    for folder in (out_dir, out_dir / "runs"):
-        _sweep_up(folder)
-    return _report(out_dir, name, reused)
+        _tell(progress, 1, 2, "levels and accuracy")
+        work = store.work_folder(out_dir, run)
+        try:
+            fitted, seconds = _collect(work, store.folder(out_dir, run))
+        except FileNotFoundError:
+            if not store.stands(out_dir, run):
+                raise
+        _remove(work)
+    store.point(out_dir, run, (name for name in FILES if (store.folder(out_dir, run) / name).is_file()))
+    store.tidy(out_dir, run)
+    _tell(progress, 3, 3, "forecast")
+    return _report(out_dir, run, reused, fitted, seconds)
 
 
-def _run_name(panel: demand.Panel, horizon: int, origins: int, settings: ForecastSettings) -> str:
-    facts = {
-        "method": METHOD,
-        "panel": panel.digest,
-        "horizon": horizon,
-        "origins": origins,
-        "settings": asdict(settings),
-    }
-    facts["problems"] = list(panel.problems)
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:24]
+@dataclass(frozen=True)
+class _Outset:
+    """What is known before anything is fitted.
+
+    Attributes:
+        run: name of the run: a hash of all that decides its forecast.
+        plan: without what has to be learnt.
+        key: hash of all that a series' candidates depend on besides the series and what was learnt.
+        before: the latest run of the same cut-off and key: candidates of series that have not changed are taken from it, and
+            what was learnt.
+        learned_from: digest of the panel that it was learnt from.
+    """
+
+    run: str
+    plan: Plan
+    key: str
+    before: str | None
+    learned_from: str
 
 
-def _forecast(
-    panel: demand.Panel, horizon: int, wanted: int, settings: ForecastSettings, progress: Progress | None
-) -> tuple[pa.Table, pa.Table, dict[str, Any]]:
-    """Backtest and forecast: the two tables, and the facts for run.json."""
-    lengths = (
-        backtest.origins(len(panel.weeks), horizon, wanted, settings.min_training_weeks) if panel.series.height else []
+def _outset(out_dir: Path, panel: demand.Panel, horizon: int, wanted: int, settings: ForecastSettings) -> _Outset:
+    width = len(panel.weeks)
+    lengths = backtest.origins(width, horizon, wanted, settings.min_training_weeks) if panel.series.height else []
+    plan = Plan(
+        key=tuple(panel.series.columns),
+        dates=panel.weeks,
+        horizon=horizon,
+        origins=tuple(Origin(length, settings) for length in (width, *lengths)),
+        pool=pool,
+        every=panel.every,
+        shared=panel.shared,
+        own=tuple(sorted(panel.own)),
+        groups=tuple(sorted(panel.groups)),
     )
-    steps = len(lengths) * len(MODELS) + 1
-    done = 0
+    key = _plan_key(plan)
+    before = next((run for run in store.latest_first(out_dir) if store.facts(out_dir, run).get("key") == key), None)
+    learned_from = store.facts(out_dir, before)["learned_from"] if before else panel.digest
+    facts = {"key": key, "pool": sorted(pool(None)), "panel": panel.digest, "problems": panel.problems}
+    return _Outset(_hash({**facts, "origins": wanted, "learned_from": learned_from}), plan, key, before, learned_from)
 
-    def tell(label: str) -> None:
-        if progress:
-            progress(done, steps, label)
 
-    levels = hierarchy.levels(panel.series)
-    scored: list[backtest.Scored] = []
-    for length in lengths:
-        for model in MODELS:
-            tell(f"{model} as of {panel.weeks[length - 1]}")
-            scored.extend(backtest.at_origin(panel, levels, length, model, horizon, settings))
-            done += 1
-    tell("forecast")
-    table, models = _forecast_table(panel, levels, scored, horizon, settings)
-    done += 1
-    tell("forecast")
-    problems = list(panel.problems)
+def _plan_key(plan: Plan) -> str:
+    shared = hashlib.sha256()
+    for name, values in sorted(plan.shared.items()):
+        shared.update(name.encode() + values.astype("<f8").tobytes())
+    return _hash(
+        {
+            "method": METHOD,
+            "key": plan.key,
+            "dates": [str(plan.dates[0]), str(plan.dates[-1])] if len(plan.dates) else [],
+            "every": plan.every,
+            "horizon": plan.horizon,
+            "origins": [[origin.length, asdict(origin.settings)] for origin in plan.origins],
+            "shared": shared.hexdigest(),
+            "own": plan.own,
+            "groups": plan.groups,
+            "decimals": plan.decimals,
+        }
+    )
+
+
+def _hash(values: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:24]
+
+
+def _lay_out(work: Path, out_dir: Path, panel: demand.Panel, outset: _Outset) -> None:
+    """Write the plan, the chunks to fit, what is kept of the run before, and what `collect` needs of the panel."""
+    plan = outset.plan
+    models = sorted(pool(None))
+    series = panel.series.with_columns(digest=pl.Series(_digests(panel), dtype=pl.String))
+    kept: list[str] = []
+    unchanged = np.zeros(series.height, dtype=np.bool_)
+    if outset.before:
+        source = store.folder(out_dir, outset.before)
+        kept = [model for model in store.facts(out_dir, outset.before)["pool"] if model in models]
+        _bring(source / CANDIDATES_FILE, work / CANDIDATES_FILE)
+        before = pl.read_parquet(source / SERIES_FILE).select(*series.columns, unchanged=pl.lit(value=True))
+        found = series.join(before, on=series.columns, how="left", maintain_order="left")
+        unchanged = found["unchanged"].fill_null(value=False).to_numpy()
+    chunks = _chunks(unchanged, models, kept)
+    for folder in (IN, OUT):
+        (work / folder).mkdir()
+    for number, (rows, _) in enumerate(chunks):
+        frame_of(panel, plan, rows).write_parquet(work / IN / f"{number:05}.parquet", compression="lz4")
+    (work / PLAN).write_bytes(pickle.dumps(plan))
+    for name in PANEL_ARRAYS:
+        np.save(work / f"{name}.npy", getattr(panel, name))
+    series.with_columns(unchanged=pl.Series(unchanged)).write_parquet(work / SERIES_FILE)
+    job = {
+        "chunks": [models for _, models in chunks],
+        "kept": kept,
+        "pool": models,
+        "problems": list(panel.problems),
+        "panel": panel.digest,
+        "key": outset.key,
+        "learned_from": outset.learned_from,
+    }
+    store.write_json(work / JOB, job)
+
+
+def _digests(panel: demand.Panel) -> list[str]:
+    """What a forecast of each series can depend on besides the plan."""
+    quantity = np.ascontiguousarray(panel.quantity.astype("<f8"))
+    stocked_out = np.packbits(panel.stocked_out, axis=1)
+    own = [np.ascontiguousarray(panel.own[name].astype("<f8")) for name in sorted(panel.own)]
+    codes = [
+        "\0".join(row) for row in zip(*(panel.groups[name].tolist() for name in sorted(panel.groups)), strict=True)
+    ]
+    found = []
+    for row in range(panel.series.height):
+        digest = hashlib.sha256(codes[row].encode() if codes else b"")
+        for values in (quantity, stocked_out, *own):
+            digest.update(values[row].tobytes())
+        found.append(digest.hexdigest()[:24])
+    return found
+
+
+def _bring(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def _chunks(
+    unchanged: np.ndarray[Any, np.dtype[np.bool_]], models: list[str], kept: list[str]
+) -> list[tuple[np.ndarray[Any, np.dtype[np.intp]], list[str]]]:
+    """Rows and models to fit: changed series by all models, unchanged ones by those of which nothing is kept."""
+    stale = [model for model in models if model not in kept]
+    found = []
+    for rows, wanted in ((np.flatnonzero(~unchanged), models), (np.flatnonzero(unchanged), stale)):
+        if wanted:
+            found += [(rows[begin : begin + CHUNK_SERIES], wanted) for begin in range(0, len(rows), CHUNK_SERIES)]
+    return found
+
+
+def _out(work: Path, chunk: int) -> Path:
+    return work / OUT / f"{chunk:05}.parquet"
+
+
+def _read_job(work: Path) -> dict[str, Any]:
+    job: dict[str, Any] = json.loads((work / JOB).read_text(encoding="utf-8"))
+    return job
+
+
+@lru_cache(maxsize=1)
+def _plan(path: Path, _written: int) -> Plan:
+    """The plan that `prepare` wrote into our own folder; read once by a process."""
+    plan: Plan = pickle.loads(path.read_bytes())
+    return plan
+
+
+def _read_plan(work: Path) -> Plan:
+    path = work / PLAN
+    return _plan(path, path.stat().st_mtime_ns)
+
+
+def _forecast_one(work: Path, chunk: int) -> None:
+    models = _read_job(work)["chunks"][chunk]
+    plan = replace(_read_plan(work), models=tuple(models))
+    found = candidates.compact(forecast_chunk(pl.read_parquet(work / IN / f"{chunk:05}.parquet"), plan), plan.horizon)
+    handle, beside = tempfile.mkstemp(prefix=store.BESIDE, dir=work / OUT)
+    os.close(handle)
+    found.write_parquet(beside, compression="lz4")
+    os.replace(beside, _out(work, chunk))
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Processes started inside use one thread for their arithmetic: there is a process per core."""
+    before = {name: os.environ.get(name) for name in ONE_THREAD}
+    os.environ.update(ONE_THREAD)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _end_with_parent() -> None:
+    """Let this process end when the one that started it is killed."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=lambda: (wait([parent.sentinel]), os._exit(1)), daemon=True).start()
+
+
+def _collect(work: Path, target: Path) -> tuple[int, dict[str, float]]:
+    job = _read_job(work)
+    series = pl.read_parquet(work / SERIES_FILE)
+    key = [name for name in series.columns if name not in ("digest", "unchanged")]
+    arrays = {name: np.load(work / f"{name}.npy", mmap_mode="r") for name in PANEL_ARRAYS}
+    panel = demand.Panel(series=series.select(key), digest=job["panel"], **arrays)
+    plan = _read_plan(work)
+    lengths, horizon, settings = [origin.length for origin in plan.origins[1:]], plan.horizon, plan.origins[0].settings
+    ends = [origin.length - 1 for origin in plan.origins] if len(panel.weeks) else []
+    found = Candidates(panel.series, panel.weeks[ends], horizon)
+    if job["kept"]:
+        unchanged = series.filter("unchanged").select(key)
+        found.add(candidates.read(work / CANDIDATES_FILE, unchanged, job["kept"]))
+    for chunk in range(len(job["chunks"])):
+        found.add(pl.read_parquet(_out(work, chunk)))
+    result = tables.make(panel, found, lengths, settings)
+    problems = [*job["problems"], *_failures(found)]
     if not lengths:
         needed = settings.min_training_weeks + horizon
         problems.append(f"No accuracy: the panel has {len(panel.weeks)} weeks and a backtest needs {needed}.")
@@ -165,175 +431,67 @@ def _forecast(
         "method": METHOD,
         "horizon_weeks": horizon,
         "settings": asdict(settings),
-        "models": models,
-        "wape": _overall(scored),
+        **{name: job[name] for name in ("key", "pool", "learned_from")},
+        "models": result.models,
+        "wape": result.wape,
         "origins": [str(panel.weeks[length - 1]) for length in lengths],
         "problems": problems,
     }
-    accuracy = backtest.accuracy(scored, settings).to_arrow()
-    return table, accuracy.cast(pa.schema([(f.name, _plain(f.type)) for f in accuracy.schema])), facts
+    with store.whole(target) as beside:
+        for name, (schema, parts) in result.files.items():
+            store.write_parquet(beside / name, parts, schema)
+        store.write_parquet(beside / CANDIDATES_FILE, found.tables(), candidates.schema(key, horizon))
+        kept = series.drop("unchanged").to_arrow()
+        kept = kept.cast(tables.plain_schema(kept.schema))
+        store.write_parquet(beside / SERIES_FILE, [kept], kept.schema)
+        store.write_json(beside / store.RUN_FILE, facts)
+    return series.height - int(series["unchanged"].sum()), found.seconds
 
 
-def _plain(kind: pa.DataType) -> pa.DataType:
-    return pa.string() if kind in (pa.large_string(), pa.string_view()) else kind
+def _failures(found: Candidates) -> list[str]:
+    """Which model failed on how many series, and the first error."""
+    problems = []
+    for model in sorted(found.note):
+        failed = [place for place, note in enumerate(found.notes) if note.startswith(FAILED)]
+        wrong = np.isin(found.note[model], failed).any(axis=0)
+        if wrong.any():
+            row = int(wrong.argmax())
+            codes = found.note[model][:, row]
+            text = found.notes[int(codes[np.isin(codes, failed)][0])].split(": ", 1)[1]
+            name = " / ".join(str(code) for code in found.series.row(row))
+            problems.append(f"{model} failed on {wrong.sum()} series; seasonal naive took its place. {name}: {text}")
+    return problems
 
 
-def _forecast_table(
-    panel: demand.Panel,
-    levels: list[hierarchy.Level],
-    scored: list[backtest.Scored],
-    horizon: int,
-    settings: ForecastSettings,
-) -> tuple[pa.Table, dict[str, int]]:
-    if panel.cutoff is None:
-        return FORECAST_SCHEMA.empty_table(), {}
-    future = panel.cutoff + 7 * np.arange(1, horizon + 1)
-    cells = forecast_prophet(panel.weeks, panel.quantity, panel.stocked_out, future, settings)
-    units, too_large = hierarchy.to_units(cells.mean)
-    cells = CellForecast(cells.mean, np.where(too_large, np.char.add(cells.model, " (capped)"), cells.model))
-    parts = [
-        _level_table(panel, level, hierarchy.add_up(level, units), future,
-                     [score for score in scored if (score.level, score.model) == (level.name, PROPHET)],
-                     _level_model(level, cells), settings)
-        for level in levels
-    ]  # fmt: skip
-    names, counts = np.unique(cells.model, return_counts=True)
-    return pa.concat_tables(parts), dict(zip(names.tolist(), counts.tolist(), strict=True))
-
-
-def _level_model(level: hierarchy.Level, cells: CellForecast) -> list[str]:
-    """The model of a member whose cells all have one and the same; else the run's own."""
-    names, code = np.unique(cells.model, return_inverse=True)
-    lowest = np.full(level.size, len(names))
-    highest = np.full(level.size, -1)
-    np.minimum.at(lowest, level.member, code)
-    np.maximum.at(highest, level.member, code)
-    return [str(names[low]) if low == high else PROPHET for low, high in zip(lowest, highest, strict=True)]
-
-
-def _level_table(
-    panel: demand.Panel,
-    level: hierarchy.Level,
-    units: hierarchy.Ints,
-    future: demand.Dates,
-    scored: list[backtest.Scored],
-    model: list[str],
-    settings: ForecastSettings,
-) -> pa.Table:
-    history = hierarchy.add_up_known(level, panel.quantity)
-    classes = demand.demand_class(history, settings.new_below_weeks)
-    quantiles = intervals.quantiles(backtest.pools(scored), settings.min_pool)
-    bounds = intervals.bounds(units / hierarchy.UNITS, intervals.spread(history), classes, quantiles)
-    size, horizon = units.shape
-    row = np.repeat(np.arange(size), horizon)
-    columns: dict[str, pa.Array] = {
-        "level": pa.array([level.name] * len(row), pa.string()),
-        **{name: level.members[name].to_arrow().cast(pa.string()).take(pa.array(row)) for name in demand.KEY},
-        "week_start": pa.array(np.tile(future.astype("datetime64[D]"), size), pa.date32()),
-        "mean": hierarchy.to_decimal(units),
-        **{name: pa.array(bounds[:, :, place].ravel()) for place, name in enumerate(intervals.COLUMNS)},
-        "model": pa.array(model, pa.string()).take(pa.array(row)),
-        "cutoff_date": pa.array(np.full(len(row), panel.cutoff).astype("datetime64[D]"), pa.date32()),
-        "demand_class": pa.array(classes.tolist(), pa.string()).take(pa.array(row)),
-    }
-    return pa.table([columns[name] for name in FORECAST_SCHEMA.names], schema=FORECAST_SCHEMA)
-
-
-def _overall(scored: list[backtest.Scored]) -> dict[str, dict[str, float | None]]:
-    wape: dict[str, dict[str, float | None]] = {}
-    for model, level in dict.fromkeys((score.model, score.level) for score in scored):
-        own = [score for score in scored if (score.model, score.level) == (model, level)]
-        wrong = sum(float(np.nansum(np.abs(score.mean - score.actual))) for score in own)
-        size = sum(float(np.nansum(np.abs(score.actual))) for score in own)
-        wape.setdefault(model, {})[level] = round(wrong / size, 6) if size else None
-    return wape
-
-
-def _store(target: Path, forecast: pa.Table, accuracy: pa.Table, facts: dict[str, Any]) -> None:
-    """Write a run beside its place and move it there whole; one that another process has put there meanwhile is as
-    good.
-    """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix=BESIDE, dir=target.parent))
+def _remove(work: Path) -> None:
+    """Take the work folder out of sight in one step, then delete it."""
+    aside = work.with_name(f"{work.name}.{os.getpid()}")
     try:
-        for name, table in ((FORECAST_FILE, forecast), (ACCURACY_FILE, accuracy)):
-            with (beside / name).open("wb") as file:
-                pq.write_table(table, file, compression="zstd")
-                file.flush()
-                os.fsync(file.fileno())
-        _write_json(beside / RUN_FILE, facts)
-        beside.chmod(0o755)
-        try:
-            beside.rename(target)
-        except OSError:
-            if not (target / RUN_FILE).is_file():
-                raise
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
-
-
-def _write_json(path: Path, facts: dict[str, Any]) -> None:
-    with path.open("w", encoding="utf-8") as file:
-        json.dump(facts, file, indent=2, sort_keys=True)
-        file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _point(out_dir: Path, name: str) -> None:
-    """Let current.json name the run; a reader sees the old pointer or the new one."""
-    facts = json.loads((out_dir / "runs" / name / RUN_FILE).read_text(encoding="utf-8"))
-    pointer = {
-        "run": name,
-        "forecast": f"runs/{name}/{FORECAST_FILE}",
-        "accuracy": f"runs/{name}/{ACCURACY_FILE}",
-        **{key: facts[key] for key in ("cutoff_date", "panel", "problems")},
-    }
-    current = out_dir / POINTER
-    if (
-        current.is_file()
-        and current.read_text(encoding="utf-8") == json.dumps(pointer, indent=2, sort_keys=True) + "\n"
-    ):
+        work.rename(aside)
+    except FileNotFoundError:
         return
-    handle, beside = tempfile.mkstemp(prefix=BESIDE, dir=out_dir)
-    os.close(handle)
-    _write_json(Path(beside), pointer)
-    Path(beside).chmod(0o644)
-    os.replace(beside, current)
+    shutil.rmtree(aside, ignore_errors=True)
 
 
-def _prune(runs: Path, current: str) -> None:
-    """Keep the latest few runs, for readers that still have an older pointer in hand."""
-    others = [
-        path for path in runs.iterdir() if path.is_dir() and path.name != current and not path.name.startswith(".")
-    ]
-    for path in sorted(others, key=lambda path: path.stat().st_mtime_ns, reverse=True)[KEPT_RUNS - 1 :]:
-        shutil.rmtree(path, ignore_errors=True)
+def _tell(progress: Progress | None, done: int, total: int, label: str) -> None:
+    if progress:
+        progress(done, total, label)
 
 
-def _sweep_up(folder: Path) -> None:
-    """Remove what a run that was killed a day ago or more has left half written."""
-    for path in folder.glob(f"{BESIDE}*"):
-        if time.time() - path.stat().st_mtime < LEFTOVER_SECONDS:
-            continue
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
-
-
-def _report(out_dir: Path, name: str, reused: bool) -> ForecastReport:
-    folder = out_dir / "runs" / name
-    facts = json.loads((folder / RUN_FILE).read_text(encoding="utf-8"))
+def _report(out_dir: Path, run: str, reused: bool, fitted: int, seconds: dict[str, float]) -> ForecastReport:
+    folder = store.folder(out_dir, run)
+    facts = store.facts(out_dir, run)
     return ForecastReport(
-        run=name,
+        run=run,
         reused=reused,
         cutoff_date=date.fromisoformat(facts["cutoff_date"]) if facts["cutoff_date"] else None,
         series=facts["series"],
+        fitted=fitted,
         models=facts["models"],
         wape=facts["wape"],
         origins=tuple(date.fromisoformat(origin) for origin in facts["origins"]),
+        cpu_ms={model: round(1000 * spent / max(1, fitted), 3) for model, spent in sorted(seconds.items())},
         problems=tuple(facts["problems"]),
-        forecast=folder / FORECAST_FILE,
-        accuracy=folder / ACCURACY_FILE,
+        forecast=folder / tables.FORECAST_FILE,
+        accuracy=folder / tables.ACCURACY_FILE,
     )

@@ -1,12 +1,12 @@
 """The reference: Prophet as its makers ship it, one Stan process per series.
 
-Some hundred times slower than `prophet_batch`, which is tested against it.
+Some hundred times slower than `prophet_batch`, which is tested against it. Takes the same settings and regressors.
 """
 
 import contextlib
 import io
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -14,10 +14,25 @@ import numpy as np
 from forecasting.prophet_batch import BatchForecast, ProphetSettings
 from forecasting.prophet_batch.calendar import Dates
 from forecasting.prophet_batch.prophet_own import prophet_class
+from forecasting.prophet_batch.settings import holiday_rows
 from forecasting.prophet_batch.solver import Floats
 
 Start = dict[str, Any]
 Effort = Literal["as_shipped", "thorough"]
+
+PROPHETS_OWN = (
+    "growth",
+    "n_changepoints",
+    "changepoint_range",
+    "changepoint_prior_scale",
+    "yearly_seasonality",
+    "weekly_seasonality",
+    "seasonality_mode",
+    "seasonality_prior_scale",
+    "holidays_prior_scale",
+    "holidays_mode",
+)
+"""Settings that `prophet.Prophet` takes by the same name."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +40,7 @@ class StanForecast:
     """Stan's forecasts of N series for H dates.
 
     Attributes:
-        mean: (N, H) yhat.
+        mean: (N, H) yhat, of log(y + log_offset) with the log target.
         objective: (N,) negative log posterior as Stan computes it, the same up to nothing as `BatchForecast.objective`;
             NaN where Prophet does not call Stan (a series that never varies).
     """
@@ -41,59 +56,138 @@ def forecast(
     settings: ProphetSettings,
     effort: Effort = "as_shipped",
     starts: Sequence[Start] | None = None,
+    *,
+    weight: Floats | None = None,
+    shared: Mapping[str, Floats] | None = None,
+    own: Mapping[str, Floats] | None = None,
 ) -> StanForecast:
     """Fit Prophet to each row of y (N, T; NaN where there is no observation) and forecast the future dates.
 
     Args:
-        dates, y, future, settings: as for `prophet_batch.forecast`; every row has at least two values.
+        dates, y, future, settings, shared, own: as for `prophet_batch.forecast`; every row has at least two values.
         effort: `as_shipped` is LBFGS with Prophet's tolerances (forced: below 100 points Prophet would pick Newton, which takes
             six times as long). LBFGS is made for smooth functions and stops where the first changepoint stands on the kink
             of its prior, often a tenth of a nat short. `thorough` also runs Newton, from Prophet's start and from where
             LBFGS stopped, and takes the best.
         starts: with `thorough`, one point per series from which Newton and LBFGS are tried as well: can Stan do better?
+        weight: (N, T) whole numbers: each observation is given so many times. Changepoints and the standardization of
+            regressors stay those of the observations given once.
     """
-    fits = [
-        _fit(dates, values, future, settings, effort, starts[row] if starts is not None else None)
-        for row, values in enumerate(y)
-    ]
+    fits = []
+    for row, values in enumerate(y):
+        drivers = {name: np.asarray(known) for name, known in (shared or {}).items()}
+        drivers |= {name: np.asarray(known)[row] for name, known in (own or {}).items()}
+        series = _Series(dates, values, future, settings, drivers, None)
+        if weight is not None:
+            series = _repeated(series, weight[row])
+        fits.append(_fit(series, effort, starts[row] if starts is not None else None))
     return StanForecast(
         mean=np.array([mean for mean, _ in fits]).reshape(len(y), len(future)),
         objective=np.array([objective for _, objective in fits]),
     )
 
 
-def start_from(fit: BatchForecast, y: Floats, row: int, settings: ProphetSettings) -> Start:
-    """The solution of `prophet_batch` for one series as a starting point for Stan; the series has all its changepoints."""
-    features = 2 + settings.n_changepoints
-    parameters = fit.parameters[row]
+def start_from(fit: BatchForecast, row: int) -> Start:
+    """The solution of `prophet_batch` for one series as a starting point for Stan; the series has all its changepoints and
+    automatic seasons.
+    """
+    models = fit.models[0]
+    parameters, n_changepoints = models.parameters[row], models.settings.n_changepoints
+    delta, beta = parameters[2 : 2 + n_changepoints], parameters[2 + n_changepoints :]
     return {
         "k": parameters[0],
         "m": parameters[1],
-        "delta": parameters[2:features] if settings.n_changepoints else np.zeros(1),
-        "beta": parameters[features:] if len(parameters) > features else np.zeros(1),
-        "sigma_obs": fit.sigma[row] / np.nanmax(np.abs(y[row])),
+        "delta": delta if len(delta) else np.zeros(1),
+        "beta": beta if len(beta) else np.zeros(1),
+        "sigma_obs": models.sigma[row] / models.scale[row],
     }
 
 
-def _fit(
-    dates: Dates, values: Floats, future: Dates, settings: ProphetSettings, effort: Effort, start: Start | None
-) -> tuple[Floats, float]:
-    model = _model(dates, values, settings, algorithm="LBFGS")
+@dataclass(frozen=True)
+class _Series:
+    """One series as `forecast` takes many; drivers: name -> (T + H,)."""
+
+    dates: Dates
+    values: Floats
+    future: Dates
+    settings: ProphetSettings
+    drivers: Mapping[str, Floats]
+    weight: Floats | None
+    changepoints: Any = None
+
+    def history(self) -> Any:
+        past = len(self.dates)
+        frame = _frame(self.dates).assign(y=self._target(), **{name: v[:past] for name, v in self.drivers.items()})
+        if self.weight is None:
+            return frame
+        often = np.where(np.isnan(self.values), 0, self.weight).astype(int)
+        return frame.loc[frame.index.repeat(often)].reset_index(drop=True)
+
+    def ahead(self) -> Any:
+        past = len(self.dates)
+        return _frame(self.future).assign(**{name: v[past:] for name, v in self.drivers.items()})
+
+    def _target(self) -> Floats:
+        if self.settings.target == "level":
+            return self.values
+        logarithm: Floats = np.log(self.values + self.settings.log_offset)
+        return logarithm
+
+
+def _fit(series: _Series, effort: Effort, start: Start | None) -> tuple[Floats, float]:
+    model = _model(series, algorithm="LBFGS")
     models = [model]
     if effort == "thorough" and model.stan_fit is not None:
-        models.append(_model(dates, values, settings, algorithm="Newton"))
-        models.append(_model(dates, values, settings, algorithm="Newton", init=_parameters(model)))
+        models.append(_model(series, algorithm="Newton"))
+        models.append(_model(series, algorithm="Newton", init=_parameters(model)))
         if start is not None:
-            models.extend(_model(dates, values, settings, algorithm=name, init=start) for name in ("LBFGS", "Newton"))
+            models.extend(_model(series, algorithm=name, init=start) for name in ("LBFGS", "Newton"))
     best = min(models, key=_objective)
-    return best.predict(_frame(future))["yhat"].to_numpy(), _objective(best)
+    return best.predict(series.ahead())["yhat"].to_numpy(), _objective(best)
 
 
-def _model(dates: Dates, values: Floats, settings: ProphetSettings, **optimizer: Any) -> Any:
-    model = prophet_class()(**asdict(settings), daily_seasonality=False, uncertainty_samples=0)
+def _model(series: _Series, **optimizer: Any) -> Any:
+    model = _unfitted(series)
     with contextlib.redirect_stderr(io.StringIO()):
-        model.fit(_frame(dates).assign(y=values), seed=1, **optimizer)
+        model.fit(series.history(), seed=1, **optimizer)
     return model
+
+
+def _unfitted(series: _Series) -> Any:
+    import pandas as pd
+
+    settings = series.settings
+    arguments = {name: getattr(settings, name) for name in PROPHETS_OWN}
+    if settings.holidays:
+        holidays = pd.DataFrame(holiday_rows(settings.holidays))
+        arguments["holidays"] = holidays.assign(ds=pd.to_datetime(holidays["ds"]))
+    if series.changepoints is not None:
+        arguments["changepoints"] = series.changepoints
+    model = prophet_class()(**arguments, daily_seasonality=False, uncertainty_samples=0)
+    for season in settings.seasonalities:
+        model.add_seasonality(season.name, season.period, season.fourier_order, season.prior_scale, season.mode)
+    for regressor in settings.regressors:
+        model.add_regressor(regressor.name, regressor.prior_scale, regressor.standardize, regressor.mode)
+    return model
+
+
+def _repeated(series: _Series, weight: Floats) -> _Series:
+    """The series with repeated observations, and with the changepoints and regressors that it has without."""
+    once = replace(series, values=np.where(weight == 0, np.nan, series.values))
+    model = _unfitted(once)
+    model.preprocess(once.history())
+    scales = model.extra_regressors
+    return replace(
+        once,
+        weight=weight,
+        changepoints=model.changepoints,
+        drivers={
+            name: (v - scales[name]["mu"]) / scales[name]["std"] for name, v in series.drivers.items() if name in scales
+        },
+        settings=replace(
+            series.settings, regressors=tuple(replace(part, standardize=False) for part in series.settings.regressors)
+        ),
+    )
 
 
 def _frame(dates: Dates) -> Any:

@@ -1,7 +1,7 @@
 """What a forecaster sees: N series up to a cut-off, and what is known ahead of it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +36,16 @@ class Series:
     shared: dict[str, Floats] = field(default_factory=dict)
     own: dict[str, Floats] = field(default_factory=dict)
     groups: dict[str, Strings] = field(default_factory=dict)
+
+    def take(self, rows: slice) -> "Series":
+        """Some of the series."""
+        return replace(
+            self,
+            quantity=self.quantity[rows],
+            stocked_out=self.stocked_out[rows],
+            own={name: values[rows] for name, values in self.own.items()},
+            groups={name: codes[rows] for name, codes in self.groups.items()},
+        )
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,23 @@ class ForecastSettings:
         highest_multiple: a forecast above so many times the highest week ever is not believed; seasonal naive takes its
             place.
         min_training_weeks: weeks that the panel must have before a backtest's origin.
+        young_share: what a week of a young series sells, as a share of its first; a run puts in what its panel shows.
+        season_groups: groups that have a yearly season of their own, the wider first; each is drawn towards the one before.
+        season_order: harmonics of that season.
+        season_prior: standard deviation of a group's season around the wider one's, on the log of demand.
+        seed: of whatever is drawn: series and rows that the global model is trained on.
+        threads: that LightGBM may use; the numbers are the same for one setting.
+        global_series, global_rows: how many series and rows the global model is trained on at most.
+        global_least_rows: with fewer there is no global model.
+        global_rounds, global_leaves, global_learning_rate: its trees, leaves of each, and shrinkage.
+        global_tweedie_power: variance grows with this power of the mean; 1 is Poisson's, 2 gamma's.
+        global_weight_power: rows count with this power of their expected demand.
+        default_model: serves a class until another has proved better.
+        ensemble_members: which candidates are put together.
+        champion_origins: fewer rolling origins than these change nothing.
+        champion_margin: by what share of the incumbent's WAPE another must be better.
+        champion_bias: a model further from the mean than this and than the incumbent is no candidate.
+        champion_points: weeks of actuals that a class must have for a champion of its own.
         min_pool: residuals that a demand class must have for intervals of its own; with fewer it shares those of its
             level.
     """
@@ -44,3 +61,23 @@ class ForecastSettings:
     highest_multiple: float = 3.0
     min_training_weeks: int = 26
     min_pool: int = 80
+    young_share: float = 0.25
+    season_groups: tuple[str, ...] = ("sku",)
+    season_order: int = 1
+    season_prior: float = 0.1
+    seed: int = 1
+    threads: int = 1
+    global_series: int = 10_000
+    global_rows: int = 200_000
+    global_least_rows: int = 2_000
+    global_rounds: int = 150
+    global_leaves: int = 31
+    global_learning_rate: float = 0.06
+    global_tweedie_power: float = 1.2
+    global_weight_power: float = 1.0
+    default_model: str = "seasonal_ses"
+    ensemble_members: tuple[str, ...] = ("ses", "seasonal_ses", "lightgbm", "prophet_batch")
+    champion_origins: int = 3
+    champion_margin: float = 0.01
+    champion_bias: float = 0.05
+    champion_points: int = 400

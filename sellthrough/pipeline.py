@@ -73,7 +73,29 @@ def run(settings: Settings, as_of: date | None = None, progress: ProgressFor = l
 
 
 def forecast(settings: Settings, progress: Progress | None = None) -> dict[str, Any]:
-    """Forecast from the panel that stands and remember from which.
+    """Forecast from the panel that stands and remember from which: the three stages that the DAG has as tasks, on this machine.
+
+    Raises:
+        NotBuilt: the marts, and with them the panel, do not stand.
+    """
+    import forecasting
+
+    prepared = prepare_forecast(settings, progress)
+    forecasting.forecast_groups(
+        settings.forecast,
+        prepared["run"],
+        prepared["groups"],
+        processes=settings.forecast_processes,
+        progress=progress,
+    )
+    return collect_forecast(settings, prepared["run"], prepared["panel"], progress)
+
+
+def prepare_forecast(settings: Settings, progress: Progress | None = None) -> dict[str, Any]:
+    """Lay out what has to be fitted for the panel that stands.
+
+    Returns:
+        `run` and `panel`, for `collect_forecast`, and `groups`: the numbers of the groups of chunks to forecast; none where nothing is new.
 
     Raises:
         NotBuilt: the marts, and with them the panel, do not stand.
@@ -81,13 +103,23 @@ def forecast(settings: Settings, progress: Progress | None = None) -> dict[str, 
     import forecasting
 
     panel = warehouse.passed_build(settings)["panel"]
-    report = forecasting.run(
+    skus = settings.forecast / "panel_sku.parquet"
+    prepared = forecasting.prepare(
         settings.panel,
         settings.forecast,
+        groups=skus if skus.exists() else None,
         horizon_weeks=settings.horizon_weeks,
         origins=settings.forecast_origins,
         progress=progress,
     )
+    return {"run": prepared.run, "panel": panel, "groups": list(prepared.groups)}
+
+
+def collect_forecast(settings: Settings, run: str, panel: str, progress: Progress | None = None) -> dict[str, Any]:
+    """Let a prepared run, whose groups are forecast, take effect, and remember from which panel it is."""
+    import forecasting
+
+    report = forecasting.collect(settings.forecast, run, progress=progress)
     write_json(settings.state / "forecast.json", {"panel": panel, "settings": forecast_settings(settings)})
     return plain(report)
 

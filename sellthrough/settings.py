@@ -47,6 +47,9 @@ class Settings(BaseSettings):
     keep_published: int = Field(default=3, ge=1, description="Published versions that stay under serving/versions.")
     horizon_weeks: int = Field(default=8, ge=1, description="Weeks that the forecast looks ahead.")
     forecast_origins: int = Field(default=3, ge=1, description="Rolling origins of the backtest.")
+    forecast_processes: int | None = Field(
+        default=None, ge=1, description="Processes that `sellthrough forecast` uses; default: one per core."
+    )
     ingest_schedule: str = Field(default="30 12 * * *", description="When the DAG ingest_feeds runs (cron, UTC).")
     real_data: Path = Field(
         default=PROJECT_ROOT.parent / "shared" / "real_data",

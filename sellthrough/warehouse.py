@@ -26,7 +26,7 @@ from sellthrough.settings import Settings
 Progress = Callable[[int, int, str], None]
 
 PHASE_1, PHASE_2 = ["--selector", "phase_1"], ["--selector", "phase_2"]
-FILE_LOG = ("stg_file", "stg_scope")
+FILE_LOG = ("stg_file", "stg_scope", "stg_kept_line")
 """Tables of what was read when: made anew in every build, and read feed by feed, so that what lies downstream of them need not be."""
 
 

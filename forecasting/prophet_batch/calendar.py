@@ -1,5 +1,4 @@
-"""Where each series begins and ends, its own time scale, changepoints and seasonal features: what Prophet derives from
-dates alone.
+"""Where each series begins and ends, its own time scale and changepoints: what Prophet derives from dates alone.
 
 Prophet drops the rows without a value first, and derives all the rest from the rows that are left. So do we, per
 series: a late start, a gap or a masked week moves the origin of time and the changepoints as it does in Prophet.
@@ -10,34 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from forecasting.prophet_batch.prophet_own import prophet_class
-from forecasting.prophet_batch.settings import ProphetSettings, Seasonality
+from forecasting.prophet_batch.settings import ProphetSettings
 from forecasting.prophet_batch.solver import Bools, Floats
 
 Dates = npt.NDArray[np.datetime64]
 Indices = npt.NDArray[np.intp]
 
-YEAR_DAYS = 365.25
 YEARLY_FROM_DAYS = 730
-WEEK_DAYS = 7.0
-YEARLY_ORDER, WEEKLY_ORDER = 10, 3
-"""Fourier orders where the setting is "auto" or True."""
-
-
-@dataclass(frozen=True)
-class SeasonalFeatures:
-    """Fourier features of one calendar, made by Prophet itself, and the series' rule for using them.
-
-    Attributes:
-        values: (T, K) features on each date.
-        is_yearly: (K,) belongs to the yearly season, else to the weekly one.
-        yearly_is_auto, weekly_is_auto: the season is only used where the series is long and dense enough.
-    """
-
-    values: Floats
-    is_yearly: Bools
-    yearly_is_auto: bool
-    weekly_is_auto: bool
+WEEKLY_FROM_DAYS, WEEKLY_BELOW_DAYS = 14, 7
 
 
 @dataclass(frozen=True)
@@ -64,37 +43,6 @@ def days(dates: Dates) -> Floats:
     return dates.astype("datetime64[D]").astype(np.float64)
 
 
-def seasonal_features(dates: Dates, settings: ProphetSettings) -> SeasonalFeatures:
-    """Let Prophet make the seasonal features of a calendar, once for all series on it."""
-    import pandas as pd
-
-    parts: list[Floats] = []
-    yearly: list[bool] = []
-    column = pd.Series(pd.to_datetime(dates.astype("datetime64[ns]")), name="ds")
-    for name, period, terms in (
-        ("yearly", YEAR_DAYS, _order(settings.yearly_seasonality, YEARLY_ORDER)),
-        ("weekly", WEEK_DAYS, _order(settings.weekly_seasonality, WEEKLY_ORDER)),
-    ):
-        if terms == 0 or len(dates) == 0:
-            continue
-        features = prophet_class().make_seasonality_features(column, period, terms, name).to_numpy(dtype=np.float64)
-        parts.append(features)
-        yearly.extend([name == "yearly"] * features.shape[1])
-    values = np.concatenate(parts, axis=1) if parts else np.zeros((len(dates), 0))
-    return SeasonalFeatures(
-        values=values,
-        is_yearly=np.array(yearly, dtype=np.bool_),
-        yearly_is_auto=settings.yearly_seasonality == "auto",
-        weekly_is_auto=settings.weekly_seasonality == "auto",
-    )
-
-
-def _order(wanted: Seasonality, default: int) -> int:
-    if wanted == "auto" or wanted is True:
-        return default
-    return int(wanted)
-
-
 def series_calendar(day: Floats, observed: Bools, settings: ProphetSettings) -> SeriesCalendar:
     """Derive each series' time scale and changepoints from its observed rows (N, T); every series has at least two."""
     count = observed.sum(axis=1)
@@ -110,7 +58,8 @@ def series_calendar(day: Floats, observed: Bools, settings: ProphetSettings) -> 
         changepoint_day=changepoint_day,
         n_changepoints=n_changepoints,
         long_enough_for_yearly=last_day - first_day >= YEARLY_FROM_DAYS,
-        dense_enough_for_weekly=(last_day - first_day >= 14) & (_least_spacing(day, observed) < WEEK_DAYS),
+        dense_enough_for_weekly=(last_day - first_day >= WEEKLY_FROM_DAYS)
+        & (_least_spacing(day, observed) < WEEKLY_BELOW_DAYS),
     )
 
 
@@ -137,25 +86,26 @@ def _least_spacing(day: Floats, observed: Bools) -> Floats:
     return least
 
 
-def trend_columns(day: Floats, calendar: SeriesCalendar) -> Floats:
-    """t, 1, and (t - s_j)+ of each series on each day: (N, T, 2 + S)."""
-    length = (calendar.last_day - calendar.first_day)[:, None]
-    t = (day[None, :] - calendar.first_day[:, None]) / length
-    changepoint = (calendar.changepoint_day - calendar.first_day[:, None]) / length
-    columns = np.empty((*t.shape, 2 + changepoint.shape[1]))
-    columns[:, :, 0] = t
-    columns[:, :, 1] = 1.0
-    np.maximum(t[:, :, None] - changepoint[:, None, :], 0.0, out=columns[:, :, 2:])
+def trend_columns(day: Floats, first_day: Floats, last_day: Floats, changepoint_day: Floats) -> Floats:
+    """t, 1, and (t - s_j)+ of each series on each day: (N, 2 + S, T)."""
+    length = (last_day - first_day)[:, None]
+    t = (day[None, :] - first_day[:, None]) / length
+    changepoint = (changepoint_day - first_day[:, None]) / length
+    columns = np.empty((len(t), 2 + changepoint.shape[1], len(day)))
+    columns[:, 0] = t
+    columns[:, 1] = 1.0
+    np.maximum(t[:, None, :] - changepoint[:, :, None], 0.0, out=columns[:, 2:])
     return columns
 
 
-def free_parameters(calendar: SeriesCalendar, seasons: SeasonalFeatures, settings: ProphetSettings) -> Bools:
-    """Which of k, m, delta, beta each series may use: (N, 2 + S + K)."""
+def free_trend(calendar: SeriesCalendar, settings: ProphetSettings) -> Bools:
+    """Which of k, m, delta each series may use: (N, 2 + S)."""
     size = len(calendar.first_day)
-    rate = np.full((size, 1), settings.growth == "linear")
-    offset = np.ones((size, 1), dtype=np.bool_)
-    changes = np.arange(settings.n_changepoints) < calendar.n_changepoints[:, None]
-    yearly = calendar.long_enough_for_yearly if seasons.yearly_is_auto else np.ones(size, dtype=np.bool_)
-    weekly = calendar.dense_enough_for_weekly if seasons.weekly_is_auto else np.ones(size, dtype=np.bool_)
-    season = np.where(seasons.is_yearly, yearly[:, None], weekly[:, None])
-    return np.concatenate([rate, offset, changes, season], axis=1)
+    return np.concatenate(
+        [
+            np.full((size, 1), settings.growth == "linear"),
+            np.ones((size, 1), dtype=np.bool_),
+            np.arange(settings.n_changepoints) < calendar.n_changepoints[:, None],
+        ],
+        axis=1,
+    )

@@ -10,16 +10,18 @@ The objective is the one of Prophet's Stan program, per series, with y scaled an
     f = trend * (1 + X_multiplicative beta) + X_additive beta
     trend = k t + m + sum_j delta_j (t - s_j)+
 
-Given sigma, an additive model is a quadratic with an L1 term on delta, and a multiplicative one is linearised anew in
-each sweep (Gauss-Newton). A sweep takes the changepoints that bend the trend as given, plus the one zero changepoint
+Given sigma, an additive model is a quadratic with an L1 term on delta, and one with multiplicative features is linearised anew
+in each sweep (Gauss-Newton). A sweep takes the changepoints that bend the trend as given, plus the one zero changepoint
 that pushes hardest against its prior, solves the linear system exactly, walks to the best point on the way (where a
-changepoint falls to zero it is dropped), and sets sigma to its closed form. Zeros are exact zeros,
-each sweep lowers the objective, and at the end the gradient conditions of the exact objective hold to the tolerance:
-    nothing is smoothed.
+changepoint falls to zero it is dropped), and sets sigma to its closed form. Zeros are exact zeros, each sweep lowers the
+objective, and at the end the gradient conditions of the exact objective hold to the tolerance: nothing is smoothed.
+
+No number of a series depends on the others of the batch: every product with a series' numbers is one of its own (a matrix times
+its vector, never a matrix times the vectors of all), since a product over all of them rounds differently with their number.
 """
 
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -45,30 +47,38 @@ ROUNDING = 1e-13
 
 @dataclass(frozen=True)
 class Problem:
-    """A batch of B series over T points: S changepoints, K further features, P = 2 + S + K parameters.
+    """A batch of B series over T points, which follow G patterns.
 
-    Where the first dimension of `trend`, `features` or `free` is 1, all series share it.
+    Series of one pattern have the same weights, and with them the same trend columns and shared features. Parameters are
+    k, m, S changes, K coefficients: first those of the shared features, then those of the R features of each series' own.
 
     Attributes:
         y: (B, T) scaled values; anything finite where the weight is 0.
-        weight: (B, T) weight of each point in the likelihood; 0 leaves it out.
-        trend: (B or 1, T, 2 + S): t, 1, and (t - s_j)+ per changepoint.
-        features: (B or 1, T, K) seasonal features and regressors.
+        pattern: (B,) the pattern of each series.
+        weight: (G, T) weight of each point in the likelihood; 0 leaves it out.
+        design: (G, 2 + S + K - R, T): t, 1, (t - s_j)+ per changepoint, and the shared features.
+        own: (B, R, T) features of each series' own; 0 where the weight is 0.
         multiplicative: (K,) which features multiply the trend.
         feature_scale: (K,) standard deviation of each coefficient's prior.
-        free: (B or 1, P) which parameters may leave zero: no rate in a flat trend, no changepoints beyond those that a
+        free: (B, 2 + S + K) which parameters may leave zero: no rate in a flat trend, no changepoints beyond those that a
             short history has.
         changepoint_scale: tau.
     """
 
     y: Floats
+    pattern: Ints
     weight: Floats
-    trend: Floats
-    features: Floats
+    design: Floats
+    own: Floats
     multiplicative: Bools
     feature_scale: Floats
     free: Bools
     changepoint_scale: float
+
+    @property
+    def n_trend(self) -> int:
+        """2 + S."""
+        return int(self.free.shape[1] - len(self.multiplicative))
 
 
 @dataclass(frozen=True)
@@ -76,7 +86,7 @@ class Solution:
     """The fitted parameters of a batch, and how each fit ended.
 
     Attributes:
-        parameters: (B, P): k, m, delta (S), beta (K).
+        parameters: (B, 2 + S + K): k, m, delta, beta.
         sigma: (B,) noise, scaled.
         objective: (B,) negative log posterior up to a constant, as Stan's `lp__` with the sign turned.
         sweeps: (B,) how many sweeps were needed.
@@ -90,51 +100,239 @@ class Solution:
     converged: Bools
 
 
+class _Fit(Protocol):
+    """Residual sum of squares of B series as a function of their parameters (B, P)."""
+
+    def residual(self, parameters: Floats) -> Floats:
+        """(B,) weighted sum of squares."""
+
+    def slope(self, parameters: Floats) -> Floats:
+        """(B, P) gradient of half of it, at the parameters that `curvature` then refers to."""
+
+    def curvature(self, rows: Ints, columns: Ints) -> Floats:
+        """(b, w, w) matrix of second derivatives of half of it, for some series (b,) and parameters (b, w) of each."""
+
+    def keep(self, which: Bools) -> "_Fit":
+        """The same for the series that are left."""
+
+
+@dataclass
+class _Additive:
+    """Half the sum of squares is a quadratic: Z'WZ, Z'Wy and y'Wy say all, the points are needed no more.
+
+    Attributes:
+        gram: (G, P, P), of the pattern that each series has.
+        pattern: (B,).
+        moment: (B, P).
+        square: (B,).
+    """
+
+    gram: Floats
+    pattern: Ints
+    moment: Floats
+    square: Floats
+
+    def residual(self, parameters: Floats) -> Floats:
+        explained = (parameters * (2.0 * self.moment - self._times(parameters))).sum(axis=1)
+        unexplained: Floats = np.maximum(self.square - explained, 0.0)
+        return unexplained
+
+    def slope(self, parameters: Floats) -> Floats:
+        return self._times(parameters) - self.moment
+
+    def curvature(self, rows: Ints, columns: Ints) -> Floats:
+        matrix: Floats = self.gram[self.pattern[rows][:, None, None], columns[:, :, None], columns[:, None, :]]
+        return matrix
+
+    def keep(self, which: Bools) -> "_Additive":
+        return _Additive(self.gram, self.pattern[which], self.moment[which], self.square[which])
+
+    def _times(self, parameters: Floats) -> Floats:
+        return _apply(_of_pattern(self.gram, self.pattern), parameters)
+
+
+@dataclass
+class _Multiplicative:
+    """The model with features that multiply the trend, and its linearisation where `slope` was last taken.
+
+    Attributes:
+        design: (B or 1, P, T) all columns.
+        y, weight: (B, T).
+        n_trend: 2 + S.
+        multiplicative: (K,).
+        line, swing: (B, T) trend and factor on it where `slope` was last taken: by them a column turns into a derivative.
+    """
+
+    design: Floats
+    y: Floats
+    weight: Floats
+    n_trend: int
+    multiplicative: Bools
+    line: Floats
+    swing: Floats
+
+    def residual(self, parameters: Floats) -> Floats:
+        line, swing, added = self._parts(parameters)
+        square: Floats = (self.weight * (self.y - line * swing - added) ** 2).sum(axis=1)
+        return square
+
+    def slope(self, parameters: Floats) -> Floats:
+        self.line, self.swing, added = self._parts(parameters)
+        pull = self.weight * (self.line * self.swing + added - self.y)
+        n_trend = self.n_trend
+        slope = np.empty_like(parameters)
+        slope[:, :n_trend] = _apply(self.design[:, :n_trend], pull * self.swing)
+        multiplied = _apply(self.design[:, n_trend:], pull * self.line)
+        slope[:, n_trend:] = multiplied
+        if not self.multiplicative.all():
+            slope[:, n_trend:] = np.where(self.multiplicative, multiplied, _apply(self.design[:, n_trend:], pull))
+        return slope
+
+    def curvature(self, rows: Ints, columns: Ints) -> Floats:
+        design = self.design[0] if len(self.design) == 1 else self.design
+        derivative = design[columns] if design.ndim == 2 else design[rows[:, None], columns]
+        kind = np.concatenate([np.zeros(self.n_trend, dtype=np.intp), np.where(self.multiplicative, 1, 2)])
+        factor = np.stack([self.swing[rows], self.line[rows], np.ones((len(rows), self.swing.shape[1]))], axis=1)
+        derivative = derivative * factor[np.arange(len(rows))[:, None], kind[columns]]
+        matrix: Floats = np.matmul(derivative * self.weight[rows][:, None, :], derivative.transpose(0, 2, 1))
+        return matrix
+
+    def keep(self, which: Bools) -> "_Multiplicative":
+        design = self.design if len(self.design) == 1 else self.design[which]
+        return _Multiplicative(
+            design, self.y[which], self.weight[which], self.n_trend, self.multiplicative, self.line[which], self.swing[which]
+        )  # fmt: skip
+
+    def _parts(self, parameters: Floats) -> tuple[Floats, Floats, Floats]:
+        """The trend, the factor on it, and what is added: (B, T) each."""
+        beta = parameters[:, self.n_trend :]
+        points = self.design.transpose(0, 2, 1)
+        line = _apply(points[:, :, : self.n_trend], parameters[:, : self.n_trend])
+        swing = 1.0 + _apply(points[:, :, self.n_trend :], beta * self.multiplicative)
+        if self.multiplicative.all():
+            return line, swing, np.zeros_like(line)
+        return line, swing, _apply(points[:, :, self.n_trend :], beta * ~self.multiplicative)
+
+
+def _of_pattern(matrices: Floats, pattern: Ints) -> Floats:
+    return matrices if len(matrices) == 1 else matrices[pattern]
+
+
+def _apply(matrices: Floats, vectors: Floats) -> Floats:
+    """Matrices (B or 1, M, P) times vectors (B, P), one product each: (B, M)."""
+    products: Floats = np.matmul(matrices, vectors[:, :, None])[:, :, 0]
+    return products
+
+
+def _additive(problem: Problem) -> _Additive:
+    """Normal equations: those of the shared columns once per pattern, those of a series' own columns for each."""
+    pattern, own = problem.pattern, problem.own
+    weighted = problem.design * problem.weight[:, None, :]
+    gram = np.matmul(weighted, problem.design.transpose(0, 2, 1))
+    moment = np.empty((len(problem.y), problem.free.shape[1]))
+    n_shared = problem.design.shape[1]
+    for which in range(len(weighted)):
+        rows = np.flatnonzero(pattern == which)
+        moment[rows, :n_shared] = _apply(weighted[which : which + 1], problem.y[rows])
+    weight = problem.weight[pattern]
+    if own.shape[1]:
+        own_weighted = own * weight[:, None, :]
+        whole = np.empty((len(own), moment.shape[1], moment.shape[1]))
+        cross = np.matmul(_of_pattern(problem.design, pattern), own_weighted.transpose(0, 2, 1))
+        whole[:, :n_shared, :n_shared] = _of_pattern(gram, pattern)
+        whole[:, :n_shared, n_shared:] = cross
+        whole[:, n_shared:, :n_shared] = cross.transpose(0, 2, 1)
+        whole[:, n_shared:, n_shared:] = np.matmul(own_weighted, own.transpose(0, 2, 1))
+        gram, pattern = whole, np.arange(len(own))
+        moment[:, n_shared:] = _apply(own_weighted, problem.y)
+    return _Additive(gram, pattern, moment, (weight * problem.y**2).sum(axis=1))
+
+
+def _multiplicative(problem: Problem) -> _Multiplicative:
+    design = _of_pattern(problem.design, problem.pattern)
+    if problem.own.shape[1]:
+        shared = np.broadcast_to(design, (len(problem.own), *design.shape[1:]))
+        design = np.concatenate([shared, problem.own], axis=1)
+    return _Multiplicative(
+        design=design,
+        y=problem.y,
+        weight=problem.weight[problem.pattern],
+        n_trend=problem.n_trend,
+        multiplicative=problem.multiplicative,
+        line=np.zeros_like(problem.y),
+        swing=np.zeros_like(problem.y),
+    )
+
+
+@dataclass(frozen=True)
+class _Priors:
+    """What the objective adds to the likelihood.
+
+    Attributes:
+        ridge: (P,) 1 / variance of the normal priors, 0 for changes.
+        changes: where the changes are among the parameters.
+        scale: tau.
+    """
+
+    ridge: Floats
+    changes: slice
+    scale: float
+
+    def value(self, parameters: Floats) -> Floats:
+        bends: Floats = np.abs(parameters[:, self.changes]).sum(axis=1) / self.scale
+        value: Floats = 0.5 * (parameters**2 * self.ridge).sum(axis=1) + bends
+        return value
+
+
+def _priors(problem: Problem) -> _Priors:
+    ridge = np.concatenate(
+        [np.full(2, 1.0 / RATE_PRIOR_VARIANCE), np.zeros(problem.n_trend - 2), 1.0 / problem.feature_scale**2]
+    )
+    return _Priors(ridge, slice(2, problem.n_trend), problem.changepoint_scale)
+
+
 @dataclass
 class _Batch:
     """The series still being solved; arrays shrink as series converge."""
 
     rows: Ints
-    problem: Problem
+    fit: _Fit
+    priors: _Priors
+    free: Bools
     count: Floats
+    square: Floats
     parameters: Floats
     variance: Floats
     objective: Floats
     settled: Bools
-    gram: Floats
-    moment: Floats
-    square: Floats
 
     def keep(self, which: Bools) -> "_Batch":
-        problem = replace(self.problem, free=_rows(self.problem.free, which))
-        if problem.multiplicative.any():  # an additive model needs its points no more: gram, moment and square say all
-            problem = replace(
-                problem,
-                y=problem.y[which],
-                weight=problem.weight[which],
-                trend=_rows(problem.trend, which),
-                features=_rows(problem.features, which),
-            )
         return _Batch(
             rows=self.rows[which],
-            problem=problem,
+            fit=self.fit.keep(which),
+            priors=self.priors,
+            free=self.free[which],
             count=self.count[which],
+            square=self.square[which],
             parameters=self.parameters[which],
             variance=self.variance[which],
             objective=self.objective[which],
             settled=self.settled[which],
-            gram=_rows(self.gram, which),
-            moment=self.moment[which],
-            square=self.square[which],
         )
+
+    def evaluate(self, parameters: Floats) -> tuple[Floats, Floats]:
+        """Objective and best variance at the parameters."""
+        residual = self.fit.residual(parameters)
+        variance = _best_variance(residual, self.count)
+        likelihood = residual / (2.0 * variance) + 0.5 * self.count * np.log(variance) + 2.0 * variance
+        return likelihood + self.priors.value(parameters), variance
 
 
 def solve(problem: Problem, tolerance: Tolerance) -> Solution:
     """Fit every series of the batch to the tolerance; a series that does not get there is given back with `converged`
     false.
     """
-    size = problem.y.shape[0]
-    n_parameters = problem.trend.shape[-1] + problem.features.shape[-1]
+    size, n_parameters = problem.free.shape
     result = Solution(
         parameters=np.zeros((size, n_parameters)),
         sigma=np.zeros(size),
@@ -157,29 +355,6 @@ def solve(problem: Problem, tolerance: Tolerance) -> Solution:
     return result
 
 
-def fitted(parameters: Floats, trend: Floats, features: Floats, multiplicative: Bools) -> Floats:
-    """Evaluate the model: (B, P) parameters over (B or 1, T, ...) features give (B, T) scaled values."""
-    n_trend = trend.shape[-1]
-    line = _apply(trend, parameters[:, :n_trend])
-    beta = parameters[:, n_trend:]
-    if not multiplicative.any():
-        return line + _apply(features, beta)
-    return line * (1.0 + _apply(features, beta * multiplicative)) + _apply(features, beta * ~multiplicative)
-
-
-def _rows(array: Floats | Bools, which: Bools) -> Any:
-    return array if array.shape[0] == 1 else array[which]
-
-
-def _apply(design: Floats, parameters: Floats) -> Floats:
-    """Design (B or 1, T, P) times parameters (B, P): (B, T)."""
-    if design.shape[0] == 1:
-        shared: Floats = parameters @ design[0].T
-        return shared
-    own: Floats = np.matmul(design, parameters[:, :, None])[:, :, 0]
-    return own
-
-
 def _store(result: Solution, batch: _Batch, which: Bools, sweep: int, converged: Bools) -> None:
     rows = batch.rows[which]
     result.parameters[rows] = batch.parameters[which]
@@ -190,63 +365,26 @@ def _store(result: Solution, batch: _Batch, which: Bools, sweep: int, converged:
 
 
 def _start(problem: Problem) -> _Batch:
-    size = problem.y.shape[0]
-    n_parameters = problem.trend.shape[-1] + problem.features.shape[-1]
-    count = problem.weight.sum(axis=1)
+    """Every series at its weighted mean."""
+    size, n_parameters = problem.free.shape
+    weight = problem.weight[problem.pattern]
+    count = weight.sum(axis=1)
     parameters = np.zeros((size, n_parameters))
-    parameters[:, 1] = (problem.weight * problem.y).sum(axis=1) / count
+    parameters[:, 1] = (weight * problem.y).sum(axis=1) / count
     batch = _Batch(
         rows=np.arange(size),
-        problem=problem,
+        fit=_multiplicative(problem) if problem.multiplicative.any() else _additive(problem),
+        priors=_priors(problem),
+        free=problem.free,
         count=count,
+        square=(weight * problem.y**2).sum(axis=1),
         parameters=parameters,
         variance=np.ones(size),
         objective=np.full(size, np.inf),
         settled=np.zeros(size, dtype=np.bool_),
-        gram=np.zeros((1, n_parameters, n_parameters)),
-        moment=np.zeros((size, n_parameters)),
-        square=(problem.weight * problem.y**2).sum(axis=1),
     )
-    if not problem.multiplicative.any():
-        batch.gram, batch.moment = _normal_equations(
-            _design(problem.trend, problem.features), problem.weight, problem.y
-        )
-    batch.objective, batch.variance = _evaluate(batch, parameters)
+    batch.objective, batch.variance = batch.evaluate(parameters)
     return batch
-
-
-def _design(trend: Floats, features: Floats) -> Floats:
-    shape = np.broadcast_shapes(trend.shape[:2], features.shape[:2])
-    return np.concatenate(
-        [np.broadcast_to(part, (*shape, part.shape[-1])) for part in (trend, features)],
-        axis=2,
-    )
-
-
-def _normal_equations(design: Floats, weight: Floats, target: Floats) -> tuple[Floats, Floats]:
-    """Z'WZ (shared where all series share design and weights) and Z'Wy."""
-    if design.shape[0] == 1 and (weight == weight[:1]).all():
-        weighted = design * weight[:1, :, None]
-        return np.matmul(weighted.transpose(0, 2, 1), design), target @ weighted[0]
-    weighted = design * weight[:, :, None]
-    gram = np.matmul(weighted.transpose(0, 2, 1), design)
-    return gram, np.matmul(target[:, None, :], weighted)[:, 0, :]
-
-
-def _residual_square(batch: _Batch, parameters: Floats) -> Floats:
-    problem = batch.problem
-    if problem.multiplicative.any():
-        values = fitted(parameters, problem.trend, problem.features, problem.multiplicative)
-        residual: Floats = (problem.weight * (problem.y - values) ** 2).sum(axis=1)
-        return residual
-    explained = (parameters * (2.0 * batch.moment - _times(batch.gram, parameters))).sum(axis=1)
-    unexplained: Floats = np.maximum(batch.square - explained, 0.0)
-    return unexplained
-
-
-def _times(matrix: Floats, vector: Floats) -> Floats:
-    """Symmetric matrices (B or 1, P, P) times vectors (B, P)."""
-    return _apply(matrix, vector)
 
 
 def _best_variance(residual: Floats, count: Floats) -> Floats:
@@ -257,42 +395,24 @@ def _best_variance(residual: Floats, count: Floats) -> Floats:
     return np.maximum(root, LOWEST_SIGMA**2)
 
 
-def _ridge(problem: Problem) -> Floats:
-    n_changepoints = problem.trend.shape[-1] - 2
-    return np.concatenate(
-        [np.full(2, 1.0 / RATE_PRIOR_VARIANCE), np.zeros(n_changepoints), 1.0 / problem.feature_scale**2]
-    )
-
-
-def _objective(problem: Problem, parameters: Floats, residual: Floats, variance: Floats, count: Floats) -> Floats:
-    delta = parameters[:, 2 : problem.trend.shape[-1]]
-    prior = 0.5 * (parameters**2) @ _ridge(problem) + np.abs(delta).sum(axis=1) / problem.changepoint_scale
-    value: Floats = residual / (2.0 * variance) + 0.5 * count * np.log(variance) + 2.0 * variance + prior
-    return value
-
-
 def _sweep(batch: _Batch, tolerance: Tolerance) -> Bools:
     """Take one step for every series of the batch; says which series are done."""
-    problem = batch.problem
-    changes = slice(2, problem.trend.shape[-1])
-    is_multiplicative = bool(problem.multiplicative.any())
-    if is_multiplicative:
-        batch.gram, batch.moment = _linearise(problem, batch.parameters)
+    changes = batch.priors.changes
     before = batch.parameters
-    penalty = batch.variance / problem.changepoint_scale
-    ridge = batch.variance[:, None] * _ridge(problem)
-    gradient = _times(batch.gram, before) - batch.moment + ridge * before
+    penalty = batch.variance / batch.priors.scale
+    ridge = batch.variance[:, None] * batch.priors.ridge
+    gradient = batch.fit.slope(before) + ridge * before
 
     entering, sign = _choose(batch, gradient[:, changes], penalty, tolerance)
     delta = before[:, changes]
-    active = np.broadcast_to(problem.free, before.shape).copy()
+    active = batch.free.copy()
     active[:, changes] &= (delta != 0.0) | entering
-    linear = np.zeros_like(before)
-    linear[:, changes] = penalty[:, None] * np.where(entering, sign, np.sign(delta))
-    solved = _solve_active(batch.gram, ridge, batch.moment - linear, active)
+    pull = gradient.copy()
+    pull[:, changes] += penalty[:, None] * np.where(entering, sign, np.sign(delta))
+    step, curve = _step(batch.fit, ridge, pull, active)
 
-    after, whole = _walk(batch, before, solved, gradient, ridge, penalty)
-    objective, variance, after = _accept(batch, before, after, is_multiplicative)
+    after, whole = _walk(before, step, gradient, curve, penalty, changes)
+    objective, variance, after = _accept(batch, before, after)
     gain = batch.objective - objective
     noise = ROUNDING * (np.abs(objective) + batch.square / variance)
     better = gain >= -noise
@@ -308,21 +428,6 @@ def _sweep(batch: _Batch, tolerance: Tolerance) -> Bools:
     return done
 
 
-def _linearise(problem: Problem, parameters: Floats) -> tuple[Floats, Floats]:
-    """Gauss-Newton normal equations of the multiplicative model around the parameters, stated for the new parameters
-    themselves.
-    """
-    n_trend = problem.trend.shape[-1]
-    beta = parameters[:, n_trend:]
-    line = _apply(problem.trend, parameters[:, :n_trend])
-    swing = 1.0 + _apply(problem.features, beta * problem.multiplicative)
-    slope = np.where(problem.multiplicative, line[:, :, None], 1.0) * problem.features
-    jacobian = _design(problem.trend * swing[:, :, None], slope)
-    value = line * swing + _apply(problem.features, beta * ~problem.multiplicative)
-    target = problem.y - value + np.matmul(jacobian, parameters[:, :, None])[:, :, 0]
-    return _normal_equations(jacobian, problem.weight, target)
-
-
 def _choose(batch: _Batch, gradient: Floats, penalty: Floats, tolerance: Tolerance) -> tuple[Bools, Floats]:
     """The zero changepoint with the largest gradient beyond its prior, for the series that have settled on those that
     they have.
@@ -330,8 +435,8 @@ def _choose(batch: _Batch, gradient: Floats, penalty: Floats, tolerance: Toleran
     entering = np.zeros(gradient.shape, dtype=np.bool_)
     if gradient.shape[1] == 0:
         return entering, np.zeros(gradient.shape)
-    delta = batch.parameters[:, 2 : 2 + gradient.shape[1]]
-    free = batch.problem.free[:, 2 : 2 + gradient.shape[1]]
+    delta = batch.parameters[:, batch.priors.changes]
+    free = batch.free[:, batch.priors.changes]
     pressure = np.where((delta == 0.0) & free, np.abs(gradient), 0.0)
     strongest = pressure.argmax(axis=1)
     rows = np.arange(gradient.shape[0])
@@ -341,80 +446,66 @@ def _choose(batch: _Batch, gradient: Floats, penalty: Floats, tolerance: Toleran
     return entering, -np.sign(gradient)
 
 
-def _solve_active(gram: Floats, ridge: Floats, right: Floats, active: Bools) -> Floats:
-    """Solve (gram + ridge) x = right for the active parameters only; the others are zero."""
-    width = int(active.sum(axis=1).max())
-    order = np.argsort(~active, axis=1, kind="stable")[:, :width]
-    used = np.take_along_axis(active, order, axis=1)
-    rows = np.arange(active.shape[0])[:, None, None] if gram.shape[0] > 1 else np.zeros((1, 1, 1), dtype=np.intp)
-    matrix = gram[rows, order[:, :, None], order[:, None, :]]
-    matrix *= used[:, :, None] & used[:, None, :]
-    diagonal = np.arange(width)
-    # the last term keeps a changepoint that no point can tell from its neighbour from making the system singular
-    matrix[:, diagonal, diagonal] += np.where(
-        used, np.take_along_axis(ridge, order, axis=1) + 1e-13 * (1.0 + matrix[:, diagonal, diagonal]), 1.0
-    )
-    vector = np.take_along_axis(right, order, axis=1) * used
-    part = np.linalg.solve(matrix, vector[:, :, None])[:, :, 0]
-    solved = np.zeros_like(right)
-    np.put_along_axis(solved, order, part * used, axis=1)
-    return solved
+def _step(fit: _Fit, ridge: Floats, pull: Floats, active: Bools) -> tuple[Floats, Floats]:
+    """The step that takes each series' active parameters to where (curvature + ridge) step = -pull, and its curvature
+    step' (curvature + ridge) step; series with the same number of active parameters are solved together.
+    """
+    order = np.argsort(~active, axis=1, kind="stable")
+    width = active.sum(axis=1)
+    step = np.zeros_like(pull)
+    curve = np.zeros(len(pull))
+    for size in np.unique(width):
+        rows = np.flatnonzero(width == size)
+        columns = order[rows, :size]
+        matrix = fit.curvature(rows, columns)
+        diagonal = np.arange(size)
+        # the last term keeps a changepoint that no point can tell from its neighbour from making the system singular
+        matrix[:, diagonal, diagonal] += ridge[rows[:, None], columns] + 1e-13 * (1.0 + matrix[:, diagonal, diagonal])
+        part = np.linalg.solve(matrix, -pull[rows[:, None], columns][:, :, None])
+        step[rows[:, None], columns] = part[:, :, 0]
+        curve[rows] = -(part[:, :, 0] * pull[rows[:, None], columns]).sum(axis=1)
+    return step, curve
 
 
 def _walk(
-    batch: _Batch, before: Floats, solved: Floats, gradient: Floats, ridge: Floats, penalty: Floats
+    before: Floats, step: Floats, gradient: Floats, curve: Floats, penalty: Floats, changes: slice
 ) -> tuple[Floats, Bools]:
-    """Go from `before` towards `solved` to the best of the full step and the points where a changepoint falls to zero.
+    """Go from `before` along the step to the best of its end and the points where a changepoint falls to zero.
 
     Says for which series it was the full step.
     """
-    changes = slice(2, batch.problem.trend.shape[-1])
-    delta = before[:, changes]
-    crossing = delta * solved[:, changes] < 0.0
+    after = before + step
+    crossing = before[:, changes] * after[:, changes] < 0.0
     whole: Bools = np.logical_not(crossing.any(axis=1))
     if whole.all():
-        return solved, whole
-    after = solved.copy()
+        return after, whole
     rows = np.flatnonzero(~whole)
-    step = solved[rows] - before[rows]
-    delta, crossing = delta[rows], crossing[rows]
-    move = step[:, changes]
+    delta, move, crossing = before[rows, changes], step[rows, changes], crossing[rows]
     at_zero = np.where(crossing, delta / np.where(crossing, -move, 1.0), 1.0)
     share = np.concatenate([at_zero, np.ones((len(rows), 1))], axis=1)
-    curve = (step * (_times(_rows_of(batch.gram, rows), step) + ridge[rows] * step)).sum(axis=1)
-    fall = (step * gradient[rows]).sum(axis=1)
+    fall = (step[rows] * gradient[rows]).sum(axis=1)
     bends = np.abs(delta[:, None, :] + share[:, :, None] * move[:, None, :]).sum(axis=2)
-    value = share * fall[:, None] + 0.5 * share**2 * curve[:, None] + penalty[rows, None] * bends
+    value = share * fall[:, None] + 0.5 * share**2 * curve[rows, None] + penalty[rows, None] * bends
+    value[:, :-1] = np.where(crossing, value[:, :-1], np.inf)
     best = value.argmin(axis=1)
-    chosen = share[np.arange(len(rows)), best]
-    landed = before[rows] + chosen[:, None] * step
-    stops = best < at_zero.shape[1]
-    landed[np.flatnonzero(stops), 2 + best[stops]] = 0.0
+    landed = before[rows] + share[np.arange(len(rows)), best][:, None] * step[rows]
+    stops = np.flatnonzero(best < at_zero.shape[1])
+    landed[stops, changes.start + best[stops]] = 0.0
     after[rows] = landed
     return after, whole
 
 
-def _rows_of(matrix: Floats, rows: Ints) -> Floats:
-    return matrix if matrix.shape[0] == 1 else matrix[rows]
-
-
-def _accept(batch: _Batch, before: Floats, after: Floats, is_multiplicative: bool) -> tuple[Floats, Floats, Floats]:
+def _accept(batch: _Batch, before: Floats, after: Floats) -> tuple[Floats, Floats, Floats]:
     """Objective and best variance at the new point; where the linearised step of a multiplicative model went too far,
     half of it.
     """
-    objective, variance = _evaluate(batch, after)
-    if not is_multiplicative:
+    objective, variance = batch.evaluate(after)
+    if isinstance(batch.fit, _Additive):
         return objective, variance, after
     for _ in range(LARGEST_HALVINGS):
         worse = ~(objective <= batch.objective)
         if not worse.any():
             break
         after = np.where(worse[:, None], 0.5 * (before + after), after)
-        objective, variance = _evaluate(batch, after)
+        objective, variance = batch.evaluate(after)
     return objective, variance, after
-
-
-def _evaluate(batch: _Batch, parameters: Floats) -> tuple[Floats, Floats]:
-    residual = _residual_square(batch, parameters)
-    variance = _best_variance(residual, batch.count)
-    return _objective(batch.problem, parameters, residual, variance, batch.count), variance

@@ -93,6 +93,18 @@ def test_what_has_landed_is_taken_in_even_where_a_source_cannot_be_read_and_the_
     assert tasks["report_unread_sources"].downstream_task_ids == set()
 
 
+def test_the_forecast_is_dealt_out_to_mapped_tasks_and_collected_even_where_there_are_none(
+    dags: dict[str, Any],
+) -> None:
+    tasks = dags["forecast_and_alert"].task_dict
+
+    assert tasks["forecast"].is_mapped
+    assert tasks["forecast"].upstream_task_ids == {"prepare", "list_groups"}
+    assert tasks["collect"].upstream_task_ids == {"prepare", "forecast"}
+    assert tasks["collect"].trigger_rule == "none_failed"
+    assert tasks["alert"].upstream_task_ids == {"collect"}
+
+
 def test_an_ingest_run_stands_for_a_day_so_that_it_can_be_backfilled(dags: dict[str, Any]) -> None:
     from airflow.sdk import CronDataIntervalTimetable
 

@@ -86,6 +86,15 @@ def test_only_feeds_that_landed_are_mapped_over(carried: Any, network: Path) -> 
     assert sum(name.startswith("ingest_facts[") for name in first["ingest_feeds"]["tasks"]) == expected
 
 
+def test_the_forecast_comes_from_mapped_tasks_and_one_with_nothing_new_has_none_and_succeeds(carried: Any) -> None:
+    home, first, _ = carried
+    again = run_dags(home.path, "forecast_and_alert")["forecast_and_alert"]
+
+    assert states(first["forecast_and_alert"], "forecast") == {"success"}
+    assert states(again, "forecast") == {"skipped"}
+    assert states(again, "collect") == states(again, "alert") == {"success"}
+
+
 def test_a_second_run_with_nothing_new_skips_instead_of_committing_and_publishing(carried: Any) -> None:
     home, _, second = carried
 

@@ -8,6 +8,7 @@ import pytest
 
 from forecasting import backtest, hierarchy
 from forecasting import panel as demand_panel
+from forecasting.cells import pool
 from forecasting.settings import ForecastSettings
 
 SETTINGS = ForecastSettings()
@@ -72,11 +73,8 @@ def test_a_backtest_knows_nothing_after_its_origin(panel_file):
     late = {key: values[:52] + [900] * 8 for key, values in early.items()}
     forecasts = []
     for name, series in (("early", early), ("late", late)):
-        panel = demand_panel.load(panel_file(series, name=f"{name}.parquet"))
-        levels = hierarchy.levels(panel.series)
-        forecasts.append(
-            [s.mean for m in backtest.MODELS for s in backtest.at_origin(panel, levels, 52, m, 8, SETTINGS)]
-        )
+        known = demand_panel.load(panel_file(series, name=f"{name}.parquet")).until(52, 8)
+        forecasts.append([forecaster(known, SETTINGS).mean for forecaster in pool(None).values()])
     for one, two in zip(*forecasts, strict=True):
         np.testing.assert_array_equal(one, two)
 
@@ -84,8 +82,11 @@ def test_a_backtest_knows_nothing_after_its_origin(panel_file):
 def test_a_cell_that_starts_after_the_origin_counts_in_the_actuals_above_it(panel_file):
     series = {("S1", "D1", "T1"): [10] * 60, ("S1", "D2", "T1"): [5] * 4}
     panel = demand_panel.load(panel_file(series))
-    scored = list(backtest.at_origin(panel, hierarchy.levels(panel.series), 52, "seasonal_naive", 8, SETTINGS))
-    by_level = {s.level: s for s in scored}
+    forecasts = {"seasonal_naive": np.array([[10.0] * 8, [np.nan] * 8])}
+    by_level = {
+        level.name: backtest.at_origin(panel, level, 52, forecasts, SETTINGS)[0]
+        for level in hierarchy.levels(panel.series)
+    }
     assert by_level["SKU"].actual.tolist() == [[10] * 4 + [15] * 4]
     assert by_level["SKU_DISTRIBUTOR"].actual.tolist() == [[10] * 8]
 

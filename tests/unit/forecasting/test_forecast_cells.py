@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from forecasting.cells import forecast_naive, forecast_prophet
+from forecasting.series import Series
 from forecasting.settings import ForecastSettings
 
 WEEKS = 60
@@ -18,7 +19,7 @@ def forecast(values, stocked_out=None, settings=None):
     empty = np.zeros(history.shape, dtype=np.bool_)
     if stocked_out is not None:
         empty[0, stocked_out] = True
-    result = forecast_prophet(DATES, history, empty, FUTURE, settings or ForecastSettings())
+    result = forecast_prophet(Series(DATES, history, empty, FUTURE), settings or ForecastSettings())
     return result.model[0], result.mean[0]
 
 
@@ -33,10 +34,10 @@ def test_a_steady_seller_goes_on():
     [
         ([0] * 40, "prophet_batch (constant)", 0),
         ([7] * 60, "prophet_batch (constant)", 7),
-        ([7], "young_item (fewer than 8 weeks)", 7),
+        ([8], "young_item (fewer than 8 weeks)", 2),
         ([], "young_item (fewer than 8 weeks)", 0),
         ([-4] * 60, "prophet_batch (constant)", 0),
-        ([NAN] * 20 + [5] * 3 + [NAN] * 3, "young_item (fewer than 8 weeks)", 5),
+        ([NAN] * 20 + [12, 6, 6] + [NAN] * 3, "young_item (fewer than 8 weeks)", 4),
     ],
 )
 def test_what_cannot_be_fitted_falls_back_and_says_why(values, expected, mean):
@@ -81,6 +82,6 @@ def test_huge_quantities_stay_finite():
 def test_seasonal_naive_takes_what_was_sold_and_clips_returns():
     history = np.full((1, WEEKS), NAN)
     history[0, -4:] = [3, -2, 5, 0]
-    result = forecast_naive(DATES, history, np.ones_like(history, dtype=np.bool_), FUTURE, ForecastSettings())
+    result = forecast_naive(Series(DATES, history, np.ones_like(history, dtype=np.bool_), FUTURE), ForecastSettings())
     assert result.mean.tolist() == [[3, 0, 5, 0]]
     assert result.model.tolist() == ["seasonal_naive"]

@@ -3,19 +3,22 @@
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from datetime import date
 from decimal import Decimal
+from functools import partial
 
 import numpy as np
 import polars as pl
 import pytest
 
 import forecasting
-from forecasting import ForecastSettings, PanelError, jobs
+from forecasting import ForecastSettings, PanelError, jobs, store, tables
+from forecasting.cells import forecast_prophet
 from forecasting.hierarchy import LEVELS
 
 
@@ -51,8 +54,8 @@ def test_a_run_writes_forecast_accuracy_and_then_the_pointer(panel_file, network
     assert sum(report.models.values()) == 18
     assert report.origins == (date(2026, 1, 5), date(2025, 11, 10), date(2025, 9, 15))
     assert set(report.wape) == {"prophet_batch", "seasonal_naive"}
-    assert told[0][:2] == (0, 7)
-    assert told[-1][:2] == (7, 7)
+    assert told[0][:2] == (0, 3)
+    assert told[-1][:2] == (3, 3)
     assert json.dumps(report.as_log())
 
 
@@ -60,7 +63,7 @@ def test_the_forecast_has_every_level_and_week_and_they_add_up(panel_file, netwo
     report = forecasting.run(panel_file(network), tmp_path)
     table = pl.read_parquet(report.forecast)
 
-    assert table.columns == jobs.FORECAST_SCHEMA.names
+    assert table.columns == tables.FORECAST_SCHEMA.names
     assert set(table["level"]) == set(LEVELS)
     assert set(table["week_start"]) == {date.fromordinal(date(2026, 3, 9).toordinal() + 7 * week) for week in range(8)}
     totals = (
@@ -132,7 +135,7 @@ def test_only_the_latest_few_runs_are_kept(panel_file, tmp_path):
     for horizon in range(1, 9):
         last = forecasting.run(path, tmp_path / "out", horizon_weeks=horizon)
     kept = [folder.name for folder in (tmp_path / "out" / "runs").iterdir()]
-    assert len(kept) == jobs.KEPT_RUNS
+    assert len(kept) == store.KEPT_RUNS
     assert last.run in kept
 
 
@@ -156,6 +159,91 @@ def test_two_runs_at_once_end_as_one(panel_file, network, tmp_path):
     assert bytes_of(tmp_path / "out") == bytes_of(tmp_path / "alone")
 
 
+def test_only_series_that_changed_are_fitted_again_and_the_numbers_are_those_of_a_run_from_nothing(
+    panel_file, network, tmp_path
+):
+    forecasting.run(panel_file(network), tmp_path / "out")
+    network["S1", "D1", "T1"][-1] += 7
+    network["NEW", "D1", "T1"] = [3, 1, 4]
+    path = panel_file(network)
+    report = forecasting.run(path, tmp_path / "out")
+    fresh = forecasting.run(path, tmp_path / "elsewhere")
+
+    assert (report.fitted, report.series) == (2, 19)
+    local = pl.col("model").is_in(["prophet_batch", "seasonal_naive"])
+    one, two = (
+        pl.read_parquet(each.forecast.with_name("candidates.parquet")).filter(local) for each in (report, fresh)
+    )
+    assert one.equals(two)
+
+
+def test_another_horizon_fits_everything_again(panel_file, network, tmp_path):
+    path = panel_file(network)
+    forecasting.run(path, tmp_path, horizon_weeks=4)
+    assert forecasting.run(path, tmp_path, horizon_weeks=5).fitted == 18
+
+
+def test_a_model_that_is_new_is_fitted_alone(panel_file, network, tmp_path, monkeypatch):
+    path = panel_file(network)
+    monkeypatch.setattr(jobs, "pool", partial(only, {"prophet_batch": forecast_prophet}))
+    forecasting.run(path, tmp_path, origins=1)
+    monkeypatch.setattr(jobs, "pool", partial(only, {"prophet_batch": broken, "further": forecast_prophet}))
+    report = forecasting.run(path, tmp_path, origins=1)
+    assert set(report.wape) == {"prophet_batch", "further"}
+    assert report.problems == ()
+
+
+def test_several_processes_give_the_bytes_of_one(panel_file, network, tmp_path, monkeypatch):
+    monkeypatch.setattr(jobs, "CHUNK_SERIES", 4)
+    path = panel_file(network)
+    forecasting.run(path, tmp_path / "one", processes=1)
+    forecasting.run(path, tmp_path / "two", processes=2)
+    assert bytes_of(tmp_path / "one") == bytes_of(tmp_path / "two")
+
+
+def test_the_size_of_a_chunk_does_not_show(panel_file, network, tmp_path, monkeypatch):
+    path = panel_file(network)
+    forecasting.run(path, tmp_path / "whole")
+    monkeypatch.setattr(jobs, "CHUNK_SERIES", 5)
+    forecasting.run(path, tmp_path / "parts", processes=1)
+    assert bytes_of(tmp_path / "whole") == bytes_of(tmp_path / "parts")
+
+
+def test_chunks_that_are_done_are_not_done_again(panel_file, network, tmp_path, monkeypatch):
+    monkeypatch.setattr(jobs, "CHUNK_SERIES", 4)
+    out = tmp_path / "out"
+    path = panel_file(network)
+    prepared = jobs.prepare(path, out)
+    assert prepared.groups == (0, 1, 2, 3, 4)
+    assert jobs.forecast_group(out, prepared.run, 2) == 1
+    assert jobs.forecast_group(out, prepared.run, 2) == 0
+
+    again = jobs.prepare(path, out)
+    assert again == prepared
+    assert [jobs.forecast_group(out, again.run, group) for group in again.groups] == [1, 1, 0, 1, 1]
+    jobs.collect(out, again.run)
+    forecasting.run(path, tmp_path / "at_once", processes=1)
+    assert bytes_of(out) == bytes_of(tmp_path / "at_once")
+    assert jobs.forecast_group(out, again.run, 0) == 0
+
+
+def test_a_model_that_fails_on_a_series_is_reported_and_fails_nothing(panel_file, network, tmp_path, monkeypatch):
+    monkeypatch.setattr(jobs, "pool", partial(only, {"prophet_batch": broken}))
+    report = forecasting.run(panel_file(network), tmp_path)
+    assert report.models == {"seasonal_naive (failed)": 18}
+    assert report.problems == (
+        "prophet_batch failed on 18 series; seasonal naive took its place. S0 / D0 / T0: ZeroDivisionError: no demand to divide by",
+    )
+
+
+def only(models, learned):
+    return models
+
+
+def broken(series, settings):
+    raise ZeroDivisionError("no demand to divide by")
+
+
 def test_a_short_history_has_a_forecast_and_a_reason_for_no_accuracy(panel_file, tmp_path):
     report = forecasting.run(panel_file({("S", "D", "T"): [3, 4, 5] * 4}), tmp_path)
     assert report.origins == ()
@@ -167,7 +255,7 @@ def test_a_short_history_has_a_forecast_and_a_reason_for_no_accuracy(panel_file,
 def test_an_empty_panel_gives_empty_tables_and_a_reason(panel_file, tmp_path):
     report = forecasting.run(panel_file({}), tmp_path)
     assert report.cutoff_date is None
-    assert pl.read_parquet(report.forecast).columns == jobs.FORECAST_SCHEMA.names
+    assert pl.read_parquet(report.forecast).columns == tables.FORECAST_SCHEMA.names
     assert pl.read_parquet(report.forecast).height == 0
     assert "No accuracy" in report.problems[0]
 
@@ -218,6 +306,7 @@ def test_killed_at_any_moment_the_last_forecast_stands_and_running_again_ends_th
     old = forecasting.run(panel_file(network, name="old.parquet"), out)
     network["S1", "D1", "T1"][-1] += 7
     new = panel_file(network, name="new.parquet")
+    shutil.copytree(out, tmp_path / "undisturbed")
     forecasting.run(new, tmp_path / "undisturbed")
     moments = [moment] if moment is not None else np.random.default_rng(9).uniform(0, 1.5, 10)
     for seconds in moments:

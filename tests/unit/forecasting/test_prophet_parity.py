@@ -36,7 +36,7 @@ def compare(dates, y, future, of):
     """Each series' relative difference from Stan, and how much lower our objective is."""
     ours = prophet_batch.forecast(dates, y, future, of, TIGHT_TOLERANCE)
     assert set(ours.status) == {prophet_batch.FITTED}
-    starts = [prophet_stan.start_from(ours, y, row, of) for row in range(len(y))]
+    starts = [prophet_stan.start_from(ours, row) for row in range(len(y))]
     stan = prophet_stan.forecast(dates, y, future, of, effort="thorough", starts=starts)
     difference = np.abs(ours.mean - stan.mean).mean(axis=1) / np.abs(stan.mean).mean(axis=1)
     return difference, stan.objective - ours.objective

@@ -1,6 +1,7 @@
 """The solver finds the optimum of the stated objective, and gives every series a forecast or a reason."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from forecasting.prophet_batch import (
     TOO_FEW_POINTS,
     ProphetSettings,
 )
-from forecasting.prophet_batch.solver import Problem, fitted, solve
+from forecasting.prophet_batch.solver import Problem, solve
 
 WEEKS = 70
 DATES = np.datetime64("2024-01-01") + 7 * np.arange(WEEKS)
@@ -31,20 +32,23 @@ def problem(y, multiplicative=False, weight=None):
     features = np.stack([np.sin(9 * t), np.cos(9 * t)], axis=1)
     return Problem(
         y=y,
-        weight=np.ones_like(y) if weight is None else weight,
-        trend=trend[None],
-        features=features[None],
+        pattern=np.zeros(len(y), dtype=np.intp),
+        weight=np.ones((1, y.shape[1])) if weight is None else weight,
+        design=np.concatenate([trend, features], axis=1).T[None],
+        own=np.zeros((len(y), 0, y.shape[1])),
         multiplicative=np.array([multiplicative] * 2),
         feature_scale=np.array([10.0, 10.0]),
-        free=np.ones((1, 10), dtype=np.bool_),
+        free=np.ones((len(y), 10), dtype=np.bool_),
         changepoint_scale=0.3,
     )
 
 
 def objective(of, row, parameters, sigma):
     """The negative log posterior, written down once more and slowly."""
-    value = fitted(parameters[None], of.trend, of.features, of.multiplicative)[0]
-    weight = of.weight[row]
+    trend, features, beta = of.design[0, :8].T, of.design[0, 8:].T, parameters[8:]
+    added, multiplied = features @ (beta * ~of.multiplicative), features @ (beta * of.multiplicative)
+    value = (trend @ parameters[:8]) * (1 + multiplied) + added
+    weight = of.weight[0]
     likelihood = weight.sum() * np.log(sigma) + (weight * (of.y[row] - value) ** 2).sum() / (2 * sigma**2)
     priors = (parameters[:2] ** 2).sum() / 50 + np.abs(parameters[2:8]).sum() / 0.3 + (parameters[8:] ** 2).sum() / 200
     return likelihood + 2 * sigma**2 + priors
@@ -84,15 +88,12 @@ def test_a_weight_of_two_is_the_point_twice_and_of_zero_not_at_all():
     weighted = solve(problem(y, weight=weight), TIGHT_TOLERANCE)
     repeated = np.repeat(np.arange(40), weight[0].astype(int))
     of = problem(y)
-    often = Problem(
+    often = replace(
+        of,
         y=y[:, repeated],
         weight=np.ones((1, len(repeated))),
-        trend=of.trend[:, repeated],
-        features=of.features[:, repeated],
-        multiplicative=of.multiplicative,
-        feature_scale=of.feature_scale,
-        free=of.free,
-        changepoint_scale=of.changepoint_scale,
+        design=of.design[:, :, repeated],
+        own=of.own[:, :, repeated],
     )
 
     np.testing.assert_allclose(weighted.parameters, solve(often, TIGHT_TOLERANCE).parameters, atol=1e-5)

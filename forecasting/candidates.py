@@ -1,0 +1,117 @@
+"""What every model of the pool forecast for every series from every origin, as arrays to choose from and as a file to keep."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+
+from forecasting.panel import Dates, Floats
+
+Codes = npt.NDArray[np.int32]
+Seconds = dict[str, float]
+
+
+@dataclass
+class Candidates:
+    """Forecasts of N series from L origins for H periods.
+
+    Attributes:
+        series: (N,) rows of the key, ascending.
+        origins: (L,) last period known at each; the cut-off first.
+        horizon: H.
+        mean: model -> (L, N, H); NaN where a series had no history.
+        note: model -> (L, N) place in `notes` of what took the model's place; 0 where it is the model's own.
+        notes: texts; the first is empty.
+        seconds: model -> CPU seconds spent on what was fitted by this run.
+    """
+
+    series: pl.DataFrame
+    origins: Dates
+    horizon: int
+    mean: dict[str, Floats] = field(default_factory=dict)
+    note: dict[str, Codes] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=lambda: [""])
+    seconds: Seconds = field(default_factory=dict)
+
+    def add(self, kept: pl.DataFrame) -> None:
+        """Take in candidates as `compact` makes them or `tables` stores them."""
+        if kept.height == 0:
+            return
+        key = self.series.columns
+        row = kept.select(key).join(self.series.with_row_index("row"), on=key, how="left", maintain_order="left")["row"]
+        place = {date: index for index, date in enumerate(self.origins.astype("datetime64[D]").tolist())}
+        at = kept["origin"].replace_strict(place, return_dtype=pl.Int32)
+        numbered = kept.select(
+            "model", "mean", "note", "seconds" if "seconds" in kept.columns else pl.lit(0.0).alias("seconds")
+        )
+        for (model,), part in numbered.with_columns(row=row, at=at).group_by("model"):
+            name = str(model)
+            where = (part["at"].to_numpy(), part["row"].to_numpy())
+            self._model(name)
+            self.mean[name][where] = part["mean"].to_numpy()
+            self.note[name][where] = self._codes(part["note"])
+            self.seconds[name] = self.seconds.get(name, 0.0) + float(part["seconds"].sum())
+
+    def _model(self, name: str) -> None:
+        shape = (len(self.origins), self.series.height)
+        if name not in self.mean:
+            self.mean[name] = np.full((*shape, self.horizon), np.nan)
+            self.note[name] = np.zeros(shape, dtype=np.int32)
+
+    def _codes(self, notes: pl.Series) -> Codes:
+        for text in notes.unique().drop_nulls().sort():
+            if text not in self.notes:
+                self.notes.append(text)
+        places = {text: place for place, text in enumerate(self.notes) if place}
+        return notes.replace_strict(places, default=0, return_dtype=pl.Int32).fill_null(0).to_numpy()
+
+    def labels(self, model: str, origin: int = 0) -> npt.NDArray[np.str_]:
+        """(N,) what made each series' forecast from an origin: the model, or what took its place."""
+        names = np.array([model, *(note.split(":")[0] for note in self.notes[1:])], dtype=np.str_)
+        return np.asarray(names[self.note[model][origin]])
+
+    def tables(self) -> Iterator[pa.Table]:
+        """The candidates to keep, one table per model and origin, in the order of the series."""
+        notes = pa.array([None, *self.notes[1:]], pa.string())
+        for model in sorted(self.mean):
+            for place, origin in enumerate(self.origins.astype("datetime64[D]")):
+                rows = np.flatnonzero(~np.isnan(self.mean[model][place, :, 0]))
+                values = pa.array(self.mean[model][place, rows].ravel())
+                columns = {
+                    **{name: self.series[name][rows].to_arrow().cast(pa.string()) for name in self.series.columns},
+                    "origin": pa.array(np.full(len(rows), origin), pa.date32()),
+                    "model": pa.array([model] * len(rows), pa.string()),
+                    "mean": pa.FixedSizeListArray.from_arrays(values, self.horizon),
+                    "note": notes.take(pa.array(self.note[model][place, rows])),
+                }
+                yield pa.table(columns, schema=schema(tuple(self.series.columns), self.horizon))
+
+
+def schema(key: Iterable[str], horizon: int) -> pa.Schema:
+    """Columns of the file of candidates: one row per series, origin and model; `mean` has a number per step."""
+    return pa.schema(
+        [
+            *((name, pa.string()) for name in key),
+            ("origin", pa.date32()),
+            ("model", pa.string()),
+            ("mean", pa.list_(pa.float64(), horizon)),
+            ("note", pa.string()),
+        ]
+    )
+
+
+def compact(frame: pl.DataFrame, horizon: int) -> pl.DataFrame:
+    """One row per series, origin and model of what `forecast_chunk` gave, the steps side by side."""
+    mean = pl.Series("mean", frame["mean"].to_numpy().reshape(-1, horizon), dtype=pl.Array(pl.Float64, horizon))
+    rest = frame.gather_every(horizon)
+    return rest.with_columns(mean, seconds=pl.col("seconds")).drop("step")
+
+
+def read(path: Path, series: pl.DataFrame, models: list[str]) -> pl.DataFrame:
+    """The kept candidates of some series by some models."""
+    scan = pl.scan_parquet(path).filter(pl.col("model").is_in(models))
+    return scan.join(series.lazy(), on=series.columns, how="semi").collect()

@@ -1,0 +1,183 @@
+"""What moves all series of a group together: the yearly season and the drivers known ahead, as factors around a level.
+
+    log E[y_it] = a_i + f(t)' (b + d_g) + x_it' c + trend
+
+Poisson regression with a level a_i of its own for each series, which is concentrated out (Hausman, Hall and Griliches 1984;
+consistent for any distribution with this mean: Wooldridge 1999). f are Fourier terms, x the drivers. b and c are the same for
+all series; d_g is a group's own deviation, drawn towards zero by a normal prior, on a likelihood divided by the group's
+dispersion. A linear trend keeps growth from passing for season; it is not part of the factor.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from forecasting.panel import Dates, Floats, Strings
+from forecasting.series import Series
+
+YEAR_DAYS = 365.25
+NEWTON_STEPS = 12
+STEP_DONE = 1e-6
+LARGEST_LOG = 3.0
+RIDGE = 1e-6
+DRIVER_PRIOR = 1.0
+"""Standard deviation of a driver's effect, per standard deviation of the driver."""
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Effects, to be applied to any series at any time.
+
+    Attributes:
+        season: (2K,) of the Fourier terms, for all.
+        deviation: group name -> (G, 2K), of the codes in `codes`.
+        codes: group name -> (G,) ascending.
+        shared, own: driver -> effect on the log of demand; a driver acts by its difference from `centre`.
+        centre: driver -> its mean in the history.
+    """
+
+    season: Floats
+    deviation: dict[str, Floats] = field(default_factory=dict)
+    codes: dict[str, Strings] = field(default_factory=dict)
+    shared: dict[str, float] = field(default_factory=dict)
+    own: dict[str, float] = field(default_factory=dict)
+    centre: dict[str, float] = field(default_factory=dict)
+
+
+def fit(series: Series, known: Floats, season_groups: tuple[str, ...], order: int, group_prior: float) -> Profile:
+    """Learn the effects from the known weeks (N, T; NaN where unknown) of all series together.
+
+    Args:
+        series: as far as its history goes; what it knows ahead is not looked at.
+        known: what demand is known to have been.
+        season_groups: names of `series.groups`, the wider first; each deviates from the ones before it.
+        order: number of harmonics of the year.
+        group_prior: standard deviation of a group's deviation.
+    """
+    length = len(series.dates)
+    fourier = _fourier(series.dates, order)
+    weight = (~np.isnan(known)).astype(np.float64)
+    y = np.where(weight > 0, np.maximum(np.nan_to_num(known), 0.0), 0.0)
+    shared = {name: values[:length] for name, values in series.shared.items() if np.ptp(values[:length]) > 0}
+    own = {name: values[:, :length] for name, values in series.own.items() if np.nanstd(values[:, :length]) > 0}
+    centre = {name: float(np.nanmean(values)) for name, values in (shared | own).items()}
+    spread = {name: max(float(np.nanstd(values)), 1e-9) for name, values in (shared | own).items()}
+    common = np.column_stack([fourier, *((v - centre[k]) / spread[k] for k, v in shared.items()), _trend(length)])
+    personal = [np.nan_to_num((v - centre[k]) / spread[k]) for k, v in own.items()]
+    effect = _pooled(y, weight, common, personal)
+    at = 2 * order
+    shared_effect = {name: float(effect[at + i] / spread[name]) for i, name in enumerate(shared)}
+    at = common.shape[1]
+    own_effect = {name: float(effect[at + i] / spread[name]) for i, name in enumerate(own)}
+    mean = _expected(y, weight, common, personal, effect)
+    profile = Profile(effect[: 2 * order], {}, {}, shared_effect, own_effect, centre)
+    for name in season_groups:
+        if name not in series.groups:
+            continue
+        codes, member = np.unique(series.groups[name], return_inverse=True)
+        sold, expected = (group_sums(member, len(codes), values) for values in (y, mean))
+        deviation = _deviations(sold, expected, np.column_stack([fourier, _trend(length)]), 2 * order, group_prior)
+        profile.deviation[name], profile.codes[name] = deviation, codes
+        mean = mean * np.exp((deviation @ fourier.T)[member])
+        mean *= (y.sum(axis=1) / np.maximum(mean.sum(axis=1), 1e-12))[:, None]
+    return profile
+
+
+def factors(profile: Profile, series: Series) -> Floats:
+    """(N, T + H) what a usual week's demand is multiplied by."""
+    dates = np.concatenate([series.dates, series.future])
+    fourier = _fourier(dates, len(profile.season) // 2)
+    size = len(series.quantity)
+    effect = np.broadcast_to(profile.season, (size, len(profile.season))).copy()
+    for name, codes in profile.codes.items():
+        if name in series.groups:
+            place = np.clip(np.searchsorted(codes, series.groups[name]), 0, len(codes) - 1)
+            found = codes[place] == series.groups[name]
+            effect += np.where(found[:, None], profile.deviation[name][place], 0.0)
+    log = effect @ fourier.T
+    for name, value in profile.shared.items():
+        if name in series.shared:
+            log += value * (series.shared[name] - profile.centre[name])
+    for name, value in profile.own.items():
+        if name in series.own:
+            log += value * np.nan_to_num(series.own[name] - profile.centre[name])
+    return np.asarray(np.exp(np.clip(log, -LARGEST_LOG, LARGEST_LOG)))
+
+
+def _fourier(dates: Dates, order: int) -> Floats:
+    turn = 2 * np.pi * dates.astype("datetime64[D]").astype(np.int64) / YEAR_DAYS
+    waves = [wave(k * turn) for k in range(1, order + 1) for wave in (np.sin, np.cos)]
+    return np.column_stack(waves) if waves else np.empty((len(dates), 0))
+
+
+def _trend(length: int) -> Floats:
+    return np.linspace(-1.0, 1.0, length)
+
+
+def _expected(y: Floats, weight: Floats, common: Floats, personal: list[Floats], effect: Floats) -> Floats:
+    log = np.broadcast_to(common @ effect[: common.shape[1]], y.shape).copy()
+    for values, value in zip(personal, effect[common.shape[1] :], strict=True):
+        log += value * values
+    mean = weight * np.exp(np.clip(log, -LARGEST_LOG, LARGEST_LOG))
+    return np.asarray(mean * (y.sum(axis=1) / np.maximum(mean.sum(axis=1), 1e-12))[:, None])
+
+
+def _pooled(y: Floats, weight: Floats, common: Floats, personal: list[Floats]) -> Floats:
+    """Newton's method for the effects shared by all, levels concentrated out."""
+    wide, size = common.shape[1], common.shape[1] + len(personal)
+    effect = np.zeros(size)
+    total = np.maximum(y.sum(axis=1), 1e-12)
+    for _ in range(NEWTON_STEPS):
+        mean = _expected(y, weight, common, personal, effect)
+        residual = y - mean
+        dispersion = max(float((residual**2).sum() / max(mean.sum(), 1e-12)), 1.0)
+        first = np.concatenate([residual.sum(axis=0) @ common, [(residual * values).sum() for values in personal]])
+        by_week = mean.sum(axis=0)
+        second = np.empty((size, size))
+        second[:wide, :wide] = common.T @ (by_week[:, None] * common)
+        moved = [mean * values for values in personal]
+        for i, values in enumerate(moved):
+            second[wide + i, :wide] = second[:wide, wide + i] = values.sum(axis=0) @ common
+            for j, others in enumerate(personal):
+                second[wide + i, wide + j] = (values * others).sum()
+        inner = np.column_stack([mean @ common, *(values.sum(axis=1) for values in moved)])
+        second -= inner.T @ (inner / total[:, None])
+        prior = np.full(size, 1.0 / DRIVER_PRIOR**2)
+        step = np.linalg.solve(second / dispersion + np.diag(prior), first / dispersion - prior * effect)
+        effect = effect + np.clip(step, -1.0, 1.0)
+        if np.abs(step).max(initial=0.0) < STEP_DONE:
+            break
+    return effect
+
+
+def _deviations(sold: Floats, expected: Floats, design: Floats, seasonal: int, prior: float) -> Floats:
+    """(G, seasonal) what the groups' totals (G, T) add to what is expected of them: a level, a season and a trend each."""
+    groups, width = len(sold), design.shape[1] + 1
+    design = np.column_stack([np.ones(len(design)), design])
+    precision = np.full(width, 1.0 / prior**2)
+    precision[0] = RIDGE
+    effect = np.zeros((groups, width))
+    dispersion = np.ones(groups)
+    for _ in range(NEWTON_STEPS):
+        mean = expected * np.exp(np.clip(effect @ design.T, -LARGEST_LOG, LARGEST_LOG))
+        residual = sold - mean
+        dispersion = np.maximum((residual**2 / np.maximum(mean, 1e-9) * (mean > 0)).sum(axis=1), 1e-12) / np.maximum(
+            (mean > 0).sum(axis=1), 1
+        )
+        dispersion = np.maximum(dispersion, 1.0)
+        first = residual @ design / dispersion[:, None] - precision * effect
+        second = np.einsum("gt,ta,tb->gab", mean, design, design, optimize=True) / dispersion[:, None, None]
+        second += np.diag(precision)
+        step = np.linalg.solve(second, first[:, :, None])[:, :, 0]
+        effect = effect + np.clip(step, -1.0, 1.0)
+        if np.abs(step).max(initial=0.0) < STEP_DONE:
+            break
+    return effect[:, 1 : 1 + seasonal]
+
+
+def group_sums(member: npt.NDArray[np.intp], groups: int, values: Floats) -> Floats:
+    """(G, T) sums of the rows of `values` (N, T) that belong to each group."""
+    order = np.argsort(member, kind="stable")
+    begin = np.searchsorted(member[order], np.arange(groups))
+    return np.asarray(np.add.reduceat(values[order], begin, axis=0))

@@ -1,0 +1,124 @@
+"""Where forecast runs live: `runs/<name>/` is written beside and moved into place whole, `current.json` is replaced last. A run that is killed leaves the
+forecast before it as it was.
+"""
+
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+KEPT_RUNS = 5
+LEFTOVER_SECONDS = 86_400
+BESIDE = ".writing-"
+RUNS, RUN_FILE, POINTER = "runs", "run.json", "current.json"
+
+
+def folder(out_dir: Path, run: str) -> Path:
+    """Where a run stands once it is whole."""
+    return out_dir / RUNS / run
+
+
+def work_folder(out_dir: Path, run: str) -> Path:
+    """Where a run is worked on; taken up again by the next attempt at the same run."""
+    return out_dir / RUNS / f"{BESIDE}{run}"
+
+
+def stands(out_dir: Path, run: str) -> bool:
+    """Whether the run is there and whole."""
+    return (folder(out_dir, run) / RUN_FILE).is_file()
+
+
+def facts(out_dir: Path, run: str) -> dict[str, Any]:
+    """What a run's run.json says."""
+    read: dict[str, Any] = json.loads((folder(out_dir, run) / RUN_FILE).read_text(encoding="utf-8"))
+    return read
+
+
+def latest_first(out_dir: Path) -> list[str]:
+    """Names of the runs that stand."""
+    runs = out_dir / RUNS
+    if not runs.is_dir():
+        return []
+    found = [path for path in runs.iterdir() if not path.name.startswith(".") and (path / RUN_FILE).is_file()]
+    return [path.name for path in sorted(found, key=lambda path: path.stat().st_mtime_ns, reverse=True)]
+
+
+@contextmanager
+def whole(target: Path) -> Iterator[Path]:
+    """A new folder to write into, which takes its place when the block ends well; one that another process has put there meanwhile is as good."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    beside = Path(tempfile.mkdtemp(prefix=BESIDE, dir=target.parent))
+    try:
+        yield beside
+        beside.chmod(0o755)
+        try:
+            beside.rename(target)
+        except OSError:
+            if not target.is_dir():
+                raise
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def write_parquet(path: Path, tables: Iterable[pa.Table], schema: pa.Schema) -> None:
+    """Write tables of one schema to one file, one after the other, and see that it is on the disk."""
+    with path.open("wb") as file:
+        with pq.ParquetWriter(file, schema, compression="zstd") as writer:
+            for table in tables:
+                writer.write_table(table)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def write_json(path: Path, values: dict[str, Any]) -> None:
+    """Write JSON with its keys in order and see that it is on the disk."""
+    with path.open("w", encoding="utf-8") as file:
+        file.write(_json(values))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _json(values: dict[str, Any]) -> str:
+    return json.dumps(values, indent=2, sort_keys=True) + "\n"
+
+
+def point(out_dir: Path, run: str, files: Iterable[str]) -> None:
+    """Let current.json name the run and its files; a reader sees the old pointer or the new one."""
+    known = facts(out_dir, run)
+    pointer = {
+        "run": run,
+        **{Path(name).stem: f"{RUNS}/{run}/{name}" for name in files},
+        **{key: known[key] for key in ("cutoff_date", "panel", "problems")},
+    }
+    current = out_dir / POINTER
+    if current.is_file() and current.read_text(encoding="utf-8") == _json(pointer):
+        return
+    handle, beside = tempfile.mkstemp(prefix=BESIDE, dir=out_dir)
+    os.close(handle)
+    write_json(Path(beside), pointer)
+    Path(beside).chmod(0o644)
+    os.replace(beside, current)
+
+
+def tidy(out_dir: Path, current: str) -> None:
+    """Keep the latest few runs, for readers that still have an older pointer in hand, and remove what a run that was killed a day ago or more has left
+    half written.
+    """
+    for name in [name for name in latest_first(out_dir) if name != current][KEPT_RUNS - 1 :]:
+        shutil.rmtree(folder(out_dir, name), ignore_errors=True)
+    for place in (out_dir, out_dir / RUNS):
+        for path in place.glob(f"{BESIDE}*"):
+            if time.time() - path.stat().st_mtime < LEFTOVER_SECONDS:
+                continue
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
