@@ -15,7 +15,7 @@ import numpy.typing as npt
 import polars as pl
 
 from ingest import spreadsheet
-from ingest.contracts import ENVELOPE, REJECTS, Contract, Rule
+from ingest.contracts import ENVELOPE, REJECTS, Contract, Rule, columns_of
 from ingest.enrichment import Geography
 from ingest.errors import FileUnreadable, printable
 from ingest.layout import FileWarning, Layout, later, lay_out, vanished
@@ -68,6 +68,7 @@ class FileResult:
         content: digest of what was read, equal when a second reading gives the same.
         warnings: what is odd about the file, though it was loaded.
         columns: columns of ours that the file has.
+        closes: whether lines that it lacks count as gone: nothing of it was refused of which it cannot be told which line it is.
     """
 
     source: Source
@@ -87,6 +88,7 @@ class FileResult:
     left_out_reasons: Mapping[str, int] = field(default_factory=dict)
     warnings: tuple[FileWarning, ...] = ()
     columns: tuple[str, ...] = ()
+    closes: bool = True
 
 
 @dataclass(frozen=True)
@@ -190,6 +192,7 @@ class _Tally:
         numbered: records and broken stretches so far, whichever feed they belong to.
         days: business dates that the file's format tells, besides those of its rows.
         entries: lines below the header so far, as the reader cut them out.
+        untold: records that were refused, and of which it cannot be told which line they are; whichever feed they belong to.
         digest: per kind (rows, rejects) their number and the sum of their hashes, which does not depend on how they were read.
     """
 
@@ -199,6 +202,7 @@ class _Tally:
     total_lines: int = 0
     loaded: int = 0
     rejected: int = 0
+    untold: int = 0
     left_out: Counter[str] = field(default_factory=Counter)
     first: date | None = None
     last: date | None = None
@@ -603,7 +607,7 @@ def _judge(
         _of_piece([_last_day(piece.source, reading) for piece in pieces], places).alias("_day"),
         _numbers(raw, [(pieces[place], tallies[pieces[place].source.name]) for place in places]),
     )
-    raw = _routed(raw, layout, route)
+    raw, of_no_feed = _routed(raw, layout, route)
     is_record = raw.select(
         ~(
             pl.col("_blank")
@@ -628,13 +632,41 @@ def _judge(
         findings += spreadsheet.find(raw, is_record, normalised, layout, reading, contract)
     rejected = np.zeros(raw.height, dtype=bool)
     rejected[[finding.row for finding in findings]] = True
+    keys = _told_keys(findings, normalised.frame, key, reading, contract)
+    untold = ~(pl.col("_broken") | pl.col("_unrouted")) & ~pl.col("row").is_in(list(keys)) & pl.Series(rejected)
+    for place in (*of_no_feed, *raw.with_row_index("row").filter(untold)["_f"]):
+        tallies[pieces[place].source.name].untold += 1
     _count_others(raw, rejected, pieces, tallies)
     frame = normalised.frame.with_columns(flag_mask(broken).alias("_flags"), raw["_f"], raw["_record"])
     loaded = is_record & ~pl.Series(rejected)
     rows = keyed(frame if loaded.all() else frame.filter(loaded), key)
     _count_rows(rows, normalised.empty, pieces, contract, tallies)
     absent = frozenset(name for name in normalised.empty if not contract.column(name).required)
-    return _Part(rows, _reject_rows(findings, raw, normalised.frame["_sender"], pieces), absent)
+    return _Part(rows, _reject_rows(findings, raw, normalised.frame["_sender"], keys, pieces), absent)
+
+
+def _told_keys(
+    findings: Sequence[Finding],
+    frame: pl.DataFrame,
+    key: tuple[str, ...],
+    reading: Reading,
+    contract: Contract,
+) -> dict[int, str]:
+    """The natural key of each rejected record, by its row, unless what is wrong with the record bears on the key."""
+    if not findings or any(set(override.put) & set(key) for override in reading.overrides):
+        return {}
+    bearing = {*key, *(("qty", "value_net") if reading.derive_returns and "document_type" in key else ())}
+    unsure = {finding.row for finding in findings if not bearing.isdisjoint(_about(finding, contract) or bearing)}
+    rows = [row for row in sorted({finding.row for finding in findings} - unsure) if frame["_sender"][row] is not None]
+    return dict(zip(rows, keyed(frame[rows], key)["_key"], strict=True))
+
+
+def _about(finding: Finding, contract: Contract) -> set[str]:
+    """The columns of ours that a finding is about; none where it is about the record as a whole, or a column of the file's own."""
+    if finding.rule in ("split", "unrouted"):
+        return set()
+    rules = [rule for rule in contract.rules if (rule.name, rule.column) == (finding.rule, finding.column)]
+    return {finding.column or "", *(name for rule in rules for name in columns_of(rule.expression))} - {""}
 
 
 def _numbers(raw: pl.DataFrame, items: Sequence[tuple[_Piece, _Tally]]) -> pl.Series:
@@ -693,8 +725,12 @@ def _last_day(source: Source, reading: Reading) -> str | None:
     return day.strftime(reading.dates[0]) if day else None
 
 
-def _routed(raw: pl.DataFrame, layout: Layout, route: Route) -> pl.DataFrame:
-    """Keep the records of this feed; mark those that the profile leaves out and those that belong to no feed."""
+def _routed(raw: pl.DataFrame, layout: Layout, route: Route) -> tuple[pl.DataFrame, list[int]]:
+    """Keep the records of this feed; mark those that the profile leaves out and those that belong to no feed.
+
+    Returns:
+        These records; and the piece of each record of which nobody knows the feed, for it may be of this one: the broken, and the unrouted.
+    """
     plain = ~(pl.col("_blank") | pl.col("_total") | pl.col("_broken")) & pl.col("_left_out").is_null()
     reason = pl.col("_left_out")
     for name, values in route.leave_out.items():
@@ -706,7 +742,7 @@ def _routed(raw: pl.DataFrame, layout: Layout, route: Route) -> pl.DataFrame:
         )
     raw = raw.with_columns(reason.alias("_left_out"))
     if route.wheres == ({},):
-        return raw.with_columns(pl.lit(False).alias("_unrouted"))
+        return raw.with_columns(pl.lit(False).alias("_unrouted")), raw.filter("_broken")["_f"].to_list()
     owner = pl.lit(None, dtype=pl.Int32)
     for place in reversed(range(len(route.wheres))):
         fits = pl.all_horizontal(
@@ -718,7 +754,8 @@ def _routed(raw: pl.DataFrame, layout: Layout, route: Route) -> pl.DataFrame:
     kept = pl.col("_owner") == route.place
     if route.place == 0:
         kept |= pl.col("_owner") == -1
-    return raw.filter(kept).with_columns((pl.col("_owner") == -1).alias("_unrouted"))
+    of_no_feed = raw.filter(pl.col("_broken") | (pl.col("_owner") == -1))["_f"].to_list()
+    return raw.filter(kept).with_columns((pl.col("_owner") == -1).alias("_unrouted")), of_no_feed
 
 
 def _held(layout: Layout, name: str) -> pl.Expr:
@@ -758,7 +795,11 @@ def _broken_findings(raw: pl.DataFrame, pieces: Sequence[_Piece]) -> list[Findin
 
 
 def _reject_rows(
-    findings: Sequence[Finding], raw: pl.DataFrame, senders: pl.Series, pieces: Sequence[_Piece]
+    findings: Sequence[Finding],
+    raw: pl.DataFrame,
+    senders: pl.Series,
+    keys: Mapping[int, str],
+    pieces: Sequence[_Piece],
 ) -> pl.DataFrame:
     schema = {**REJECTS, "_f": raw.schema["_f"]}
     if not findings:
@@ -786,6 +827,7 @@ def _reject_rows(
             where += f", column {piece.plan.layout.title(finding.column)}"
         found.append(
             (
+                keys.get(finding.row),
                 sender_of[finding.row],
                 piece.source.name,
                 record,
@@ -846,6 +888,7 @@ def _result(
             names_day=names_day,
             content=tally.content,
             senders=(source.sender,),
+            closes=False,
         )
     left_out = sum(tally.left_out.values())
     days = [day for day in (tally.first, tally.last, *(tally.days if contract.is_dated else ())) if day is not None]
@@ -865,13 +908,27 @@ def _result(
         rows_to=tally.last,
         content=tally.content,
         senders=tuple(sorted(tally.senders)) if tally.loaded else (source.sender,),
-        warnings=tally.warnings,
+        warnings=(*tally.warnings, *_suspended(tally, reading)),
+        closes=not tally.untold,
         columns=() if source.earlier is None or tally.plan is None else tuple(tally.plan.layout.cells),
     )
 
 
+def _suspended(tally: _Tally, reading: Reading) -> Iterator[FileWarning]:
+    """The warning that nothing is taken as deleted by a file."""
+    if tally.untold and reading.mode != "append":
+        many = "a record was" if tally.untold == 1 else f"{tally.untold} records were"
+        yield FileWarning(
+            "closing_suspended",
+            "",
+            f"{many} rejected without it being known which line that is, so that no line that the file lacks counts as deleted; "
+            "mend it, then `sellthrough replay`, which closes what is really gone; or have the sender send the file again",
+        )
+
+
 def _file_reject(source: Source, refusal: FileUnreadable) -> dict[str, object]:
     return {
+        "_key": None,
         "_sender": source.sender,
         "_file": source.name,
         "_record": None,

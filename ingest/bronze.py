@@ -157,7 +157,11 @@ def write_snapshot(home: Path, out_dir: Path, through_seq: int | None = None) ->
         "file": _file_table(commits),
         "scope": pl.DataFrame(
             [
-                (c["seq"], c["feed"], s["sender"], date.fromisoformat(s["date_from"]), date.fromisoformat(s["date_to"]))
+                (
+                    *(c["seq"], c["feed"], s["sender"]),
+                    *(date.fromisoformat(s["date_from"]), date.fromisoformat(s["date_to"])),
+                    s.get("closes", True),
+                )
                 for c in commits
                 for s in c["scopes"]
             ],
@@ -376,19 +380,24 @@ def _without_overlaps(batch: Batch, mode: str) -> Iterator[Batch]:
         yield batch if len(names) == len(levels) else batch.only(names)
 
 
-def _scopes(files: Sequence[FileResult], mode: str) -> list[dict[str, str]]:
-    """Senders and business dates that the files state wholly: none, their own days, or all days."""
+def _scopes(files: Sequence[FileResult], mode: str) -> list[dict[str, Any]]:
+    """Senders and business dates that the files state: none, their own days, or all days; and whether what a file lacks there is gone."""
     if mode == "append":
         return []
     if mode == "full":
         return [
-            {"sender": sender, **_ALL_DAYS}
+            {"sender": sender, **_ALL_DAYS, "closes": file.closes}
             for file in files
             if file.status != "rejected"
             for sender in file.senders or (file.source.sender,)
         ]
     return [
-        {"sender": sender, "date_from": file.date_from.isoformat(), "date_to": file.date_to.isoformat()}
+        {
+            "sender": sender,
+            "date_from": file.date_from.isoformat(),
+            "date_to": file.date_to.isoformat(),
+            "closes": file.closes,
+        }
         for file in files
         if file.status != "rejected" and file.date_from and file.date_to
         for sender in file.senders or (file.source.sender,)
@@ -413,6 +422,7 @@ def _file_entry(file: FileResult) -> dict[str, Any]:
         "date_from": file.date_from.isoformat() if file.date_from else None,
         "date_to": file.date_to.isoformat() if file.date_to else None,
         "names_day": file.names_day,
+        "closes": file.closes,
         "rows_to": file.rows_to.isoformat() if file.rows_to else None,
         "content": file.content,
         "columns": sorted(file.columns),
@@ -449,9 +459,17 @@ _FILE: Schema = {
     "date_from": pl.Date,
     "date_to": pl.Date,
     "names_day": pl.Boolean,
+    "closes": pl.Boolean,
     "first_seq": pl.Int64,
 }
-_SCOPE: Schema = {"seq": pl.Int64, "feed": pl.String, "sender": pl.String, "date_from": pl.Date, "date_to": pl.Date}
+_SCOPE: Schema = {
+    "seq": pl.Int64,
+    "feed": pl.String,
+    "sender": pl.String,
+    "date_from": pl.Date,
+    "date_to": pl.Date,
+    "closes": pl.Boolean,
+}
 _PATH: Schema = {"feed": pl.String, "kind": pl.String, "seq": pl.Int64, "path": pl.String}
 _RULE: Schema = {"feed": pl.String, "rule": pl.String, "severity": pl.String, "bit": pl.Int64, "description": pl.String}
 
@@ -512,6 +530,7 @@ def _file_table(commits: Sequence[dict[str, Any]]) -> pl.DataFrame:
                     ),
                     *(date.fromisoformat(entry[name]) if entry[name] else None for name in ("date_from", "date_to")),
                     entry["names_day"],
+                    entry.get("closes", True),
                     arrival,
                 )
             )

@@ -573,7 +573,10 @@ class _Job:
             entry = self.log.latest(
                 file.source.sha256, group.profile.id, group.contract.feed, file.source.sender, file.source.name
             )
-            if entry is not None and entry["content"] == file.content and entry["status"] == file.status:
+            if entry is None:
+                continue
+            before = (entry["content"], entry["status"], entry.get("closes", True))
+            if before == (file.content, file.status, file.closes):
                 unchanged.add(file.source.name)
         self._already += len(unchanged)
         return batch.without(unchanged)

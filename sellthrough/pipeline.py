@@ -11,7 +11,7 @@ from typing import Any
 from sellthrough import publish as publishing
 from sellthrough import warehouse
 from sellthrough.commits import last_seq
-from sellthrough.files import digest_of, read_json, write_json
+from sellthrough.files import read_json, write_json
 from sellthrough.settings import Settings
 
 Progress = Callable[[int, int, str], None]
@@ -150,7 +150,7 @@ def needs_quality(settings: Settings) -> bool:
 def needs_forecast(settings: Settings) -> bool:
     """Whether the panel or the settings differ from those of the forecast that stands."""
     made = read_json(settings.state / "forecast.json")
-    panel = digest_of([settings.panel], settings.home)
+    panel = warehouse.panel_digest(settings)
     current = (settings.forecast / "current.json").exists()
     return not current or made.get("panel") != panel or made.get("settings") != forecast_settings(settings)
 

@@ -112,6 +112,11 @@ class Settings(BaseSettings):
         return self.forecast / "panel.parquet"
 
     @property
+    def panel_skus(self) -> Path:
+        """Category, brand, pack and predecessor of the panel's SKUs."""
+        return self.forecast / "panel_sku.parquet"
+
+    @property
     def config(self) -> Path:
         """The user's own contracts, profiles and seeds, laid over ours."""
         return self.home / "config"

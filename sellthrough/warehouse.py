@@ -26,7 +26,7 @@ from sellthrough.settings import Settings
 Progress = Callable[[int, int, str], None]
 
 PHASE_1, PHASE_2 = ["--selector", "phase_1"], ["--selector", "phase_2"]
-FILE_LOG = ("stg_file", "stg_scope")
+FILE_LOG = ("stg_file", "stg_scope", "stg_kept_line")
 """Tables of what was read when: made anew in every build, and read feed by feed, so that what lies downstream of them need not be."""
 
 
@@ -196,14 +196,21 @@ def code_digest(settings: Settings) -> str:
 
 
 def seeds_digest(settings: Settings) -> str:
-    """A digest of our seeds, of the user's own, which are laid over them, and of the profiles, which say what senders owe."""
+    """A digest of our seeds, of the user's own, which are laid over them, of the profiles, which say what senders owe, and of how far ahead we look."""
     ours = digest_of((settings.dbt_project / "seeds").rglob("*.csv"), settings.dbt_project)
     theirs = [*(settings.config / "seeds").rglob("*.csv"), *(settings.config / "profiles").rglob("*.y*ml")]
-    return ours + digest_of(theirs, settings.config)
+    return f"{ours}{digest_of(theirs, settings.config)}-{settings.horizon_weeks}"
+
+
+PANEL = (
+    "select sku_code, distributor_code, territory_code, week_start, qty_base, stocked_out, price_ratio, promotion_share, discount_share, free_share, "
+    "holiday_share, festival_share from reporting.demand_panel_weekly order by sku_code, distributor_code, territory_code, week_start"
+)
+PANEL_SKUS = "select sku_code, category, brand, pack, predecessor_sku_code from reporting.sku order by sku_code"
 
 
 def export_panel(settings: Settings, before: dict[str, Any]) -> dict[str, str]:
-    """Write the weekly demand panel beside and swap it in, unless the file that stands holds the same rows.
+    """Write the weekly demand panel and the codes of its SKUs beside and swap them in, unless the files that stand hold the same rows.
 
     Args:
         before: the record of the last build.
@@ -211,23 +218,30 @@ def export_panel(settings: Settings, before: dict[str, Any]) -> dict[str, str]:
     Returns:
         What to record: the digest of the file (`panel`) and of its rows in any order (`panel_rows`).
     """
-    temporary = beside(settings.panel)
+    files = {settings.panel: PANEL, settings.panel_skus: PANEL_SKUS}
     with duckdb.connect(str(settings.warehouse), read_only=True) as warehouse:
         warehouse.execute("set threads = 1")
-        found = warehouse.execute(
-            "select concat_ws(' ', count(*), bit_xor(hash(panel)), sum(hash(panel))) from intermediate.int_demand_panel_weekly as panel"
-        ).fetchone()
-        rows = str(found and found[0])
-        if before.get("panel_rows") == rows and settings.panel.exists():
-            panel = digest_of([settings.panel], settings.home)
+        counted = [
+            warehouse.execute(
+                f"select concat_ws(' ', count(*), bit_xor(hash(t)), sum(hash(t))) from ({query}) as t"
+            ).fetchone()
+            for query in files.values()
+        ]
+        rows = " ".join(str(found and found[0]) for found in counted)
+        if before.get("panel_rows") == rows and all(path.exists() for path in files):
+            panel = panel_digest(settings)
             if before.get("panel") == panel:
                 return {"panel": panel, "panel_rows": rows}
-        warehouse.execute(
-            "copy (select * from intermediate.int_demand_panel_weekly order by sku_code, distributor_code, territory_code, week_start) "
-            f"to '{_quoted(temporary)}' (format parquet, compression zstd)"
-        )
-    swap(temporary, settings.panel)
-    return {"panel": digest_of([settings.panel], settings.home), "panel_rows": rows}
+        for path, query in files.items():
+            temporary = beside(path)
+            warehouse.execute(f"copy ({query}) to '{_quoted(temporary)}' (format parquet, compression zstd)")
+            swap(temporary, path)
+    return {"panel": panel_digest(settings), "panel_rows": rows}
+
+
+def panel_digest(settings: Settings) -> str:
+    """A digest of what the forecast is made from: the panel's files."""
+    return digest_of([settings.panel, settings.panel_skus], settings.home)
 
 
 def _quoted(path: Path | str) -> str:
@@ -235,13 +249,14 @@ def _quoted(path: Path | str) -> str:
 
 
 def _write_build(settings: Settings, through_seq: int, as_of: date, since_seq: int, since_as_of: date | str) -> None:
-    """State what the build shows and from where increments start: what the last build showed, or 0 for everything."""
+    """State what the build shows, how far ahead it looks, and from where increments start: what the last build showed, or 0 for everything."""
     path = settings.snapshot / "build.parquet"
     temporary = beside(path)
     with duckdb.connect() as con:
         con.execute(
             f"copy (select {int(through_seq)}::bigint as through_seq, date '{as_of}' as as_of, "
-            f"{int(since_seq)}::bigint as since_seq, date '{since_as_of}' as since_as_of) to '{_quoted(temporary)}' (format parquet)"
+            f"{int(since_seq)}::bigint as since_seq, date '{since_as_of}' as since_as_of, "
+            f"{settings.horizon_weeks}::bigint as horizon_weeks) to '{_quoted(temporary)}' (format parquet)"
         )
     swap(temporary, path)
 
@@ -266,10 +281,18 @@ def _file_mark(settings: Settings) -> list[str | int]:
     return [str(settings.warehouse), found.st_size, found.st_mtime_ns]
 
 
+FORECAST_FILES = ("forecast", "accuracy", "cell", "component", "champion", "distribution", "archive")
+
+
+def _named(paths: str | list[str] | None) -> list[str]:
+    """The files that current.json names under a key: none, one or several."""
+    return [paths] if isinstance(paths, str) else paths or []
+
+
 def _write_state_files(settings: Settings) -> None:
     """Name the files of the forecast, the suggestions and the expectations that stand, for dbt to read; none where there is none yet."""
     forecast = read_json(settings.forecast / "current.json")
-    rows = [(kind, str(settings.forecast / forecast[kind])) for kind in ("forecast", "accuracy") if forecast.get(kind)]
+    rows = [(kind, str(settings.forecast / path)) for kind in FORECAST_FILES for path in _named(forecast.get(kind))]
     suggested = read_json(settings.state / "steward" / "current.json").get("suggestion")
     if suggested:
         rows.append(("suggestion", str(settings.state / "steward" / suggested)))

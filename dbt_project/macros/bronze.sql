@@ -9,17 +9,17 @@
 {%- endmacro %}
 
 {#
-    Every live Parquet file of a feed (or, with kind='rejects', its rejected records), as a table expression with `filename`.
+    Every live Parquet file of a feed, as a table expression with `filename`; with kind='rejects' the rejected records, without a feed those of all feeds.
 
     The list is read at run time and starts with an empty file of the feed's shape, so that a feed that has never come is an
     empty table. One path may be named by several commits (a replay that reads the same); join `path` for the commit.
 #}
-{% macro bronze(feed, kind='rows') -%}
+{% macro bronze(feed=none, kind='rows') -%}
     {%- set paths = [snapshot_dir() ~ '/empty/' ~ (feed if kind == 'rows' else '_rejects') ~ '.parquet'] -%}
     {%- if execute -%}
         {%- set found = run_query(
             "select distinct path from " ~ snapshot('path')
-            ~ " where feed = '" ~ feed ~ "' and kind = '" ~ kind ~ "' order by path"
+            ~ " where kind = '" ~ kind ~ "'" ~ (" and feed = '" ~ feed ~ "'" if feed else "") ~ " order by path"
         ) -%}
         {%- do paths.extend(found.columns[0].values()) -%}
     {%- endif -%}

@@ -32,12 +32,15 @@ with scope as (select * from {{ ref('stg_scope') }} where feed = '{{ feed }}'),
 
 reading as (select * from {{ ref('stg_file') }} where feed = '{{ feed }}'),
 
+kept as (select * from {{ ref('stg_kept_line') }} where feed = '{{ feed }}'),
+
 reread as (
     -- a file that a later commit read again
     select
         reading.seq,
         reading.file,
-        again.seq as again_seq
+        again.seq as again_seq,
+        again.closes
     from reading
     inner join reading as again
         on reading.profile = again.profile
@@ -208,6 +211,7 @@ absence as (
         and reign.seq < scope.seq
         and reign.next_seq > scope.seq
         and reign.arrival <= scope.arrival
+    where scope.closes
     union all
     -- the same file read again, without the line
     select
@@ -220,6 +224,7 @@ absence as (
         on reign.source_file = reread.file
         and reign.seq = reread.seq
         and reign.next_seq > reread.again_seq
+    where reread.closes
 ),
 
 vanished as (
@@ -231,6 +236,10 @@ vanished as (
     where not exists (
         select 1 from word
         where word.line_key = absence.line_key and word.seq = absence.absent_seq
+    )
+    and not exists (
+        select 1 from kept
+        where kept.line_key = absence.line_key and kept.seq = absence.absent_seq
     )
     group by absence.line_key, absence.seq
 ),

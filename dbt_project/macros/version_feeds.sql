@@ -6,11 +6,11 @@
     source=ref('stg_dms_invoice_line'),
     columns=[
         'distributor_code', 'document_type', 'document_no', 'line_no', 'sender_outlet_code', 'batch_no', 'condition',
-        'return_kind', 'cancelled', 'qty', 'free_qty', 'value_net',
+        'return_kind', 'cancelled', 'document_kind', 'tracking_no', 'qty', 'free_qty', 'value_net',
     ],
     select_columns=[
         'distributor_code', 'document_type', 'document_no', 'line_no', 'sender_outlet_code', 'outlet_code', 'territory_code',
-        'batch_no', 'condition', 'return_kind', 'cancelled', 'qty',
+        'batch_no', 'condition', 'return_kind', 'cancelled', 'document_kind', 'tracking_no', 'qty',
         whole_units('qty * factor') ~ ' as qty_base',
         whole_units('free_qty * factor') ~ ' as free_qty_base',
         'value_net',
@@ -58,11 +58,11 @@
     source=ref('stg_goods_receipt'),
     columns=[
         'distributor_code', 'document_no', 'line_no', 'dispatch_no', 'dispatch_line_no', 'batch_no', 'condition', 'tracking_no',
-        'cancelled', 'qty', 'free_qty',
+        'document_kind', 'cancelled', 'qty', 'free_qty',
     ],
     select_columns=[
         'distributor_code', 'document_no', 'line_no', 'dispatch_no', 'dispatch_line_no', 'batch_no', 'condition', 'tracking_no',
-        'cancelled',
+        'document_kind', 'cancelled',
         whole_units('qty * factor') ~ ' as qty_base',
         whole_units('free_qty * factor') ~ ' as free_qty_base',
     ],

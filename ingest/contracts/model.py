@@ -131,6 +131,7 @@ ENVELOPE: dict[str, pl.DataType] = {
 }
 
 REJECTS: dict[str, pl.DataType] = {
+    "_key": pl.String(),
     "_sender": pl.String(),
     "_file": pl.String(),
     "_record": pl.Int64(),

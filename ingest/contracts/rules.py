@@ -35,6 +35,7 @@ FRAMING_RULES = {
     "unknown_column": "Every column has a name, and one that the profile knows; a name that it does not know is a warning.",
     "missing_column": "Every required column is in the file, and every column of the natural key that the sender's files had.",
     "vanished_column": "Every column that the sender's last file had is there; otherwise a warning.",
+    "closing_suspended": "Of every record of a file that states its days wholly it is known which line it is; otherwise a warning, and no line is deleted.",
     "duplicate_column": "No two columns of the file mean the same.",
     "interchange": "A file of X12 or EDIFACT holds an interchange.",
     "unframed": "Every stretch of a file of X12 or EDIFACT belongs to an interchange and a document in it.",

@@ -204,7 +204,9 @@ def test_a_delete_is_seen_by_the_full_compare_alone(dispatches: Any, erp: Any) -
     commits = CommitLog(dispatches.path).commits
     assert [commit["mode"] for commit in commits] == ["append", "append", "full"]
     assert loaded(dispatches) == [("A", "B"), ("B", "C"), ("B", "C")]
-    assert commits[2]["scopes"] == [{"sender": "ERP", "date_from": "0001-01-01", "date_to": "9999-12-31"}]
+    assert commits[2]["scopes"] == [
+        {"sender": "ERP", "date_from": "0001-01-01", "date_to": "9999-12-31", "closes": True}
+    ]
 
 
 def test_extracts_that_waited_together_are_committed_in_the_order_in_which_they_were_read(

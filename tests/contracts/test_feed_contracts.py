@@ -28,7 +28,7 @@ COLUMNS = {
     "order_source outlet_tax_no salesman_code beat_code company_sku_code gtin mfg_date mrp ptr pts "
     "discount_percent cash_discount_value trade_discount_value scheme_discount_value hsn tax_rate cgst_value "
     "sgst_value igst_value cess_value round_off_value document_total_value currency return_reason control_note "
-    "tracking_no",
+    "tracking_no document_kind",
     "dms_serial": "distributor_code* document_type* document_no* line_no* serial_no* business_date* serial_kind "
     "second_serial_no sender_outlet_code sender_sku_code* company_sku_code gtin warranty_until_date cancelled "
     "modified_at",
@@ -48,7 +48,7 @@ COLUMNS = {
     "goods_receipt": "distributor_code* document_no* line_no* business_date* dispatch_no dispatch_line_no sender_sku_code* "
     "batch_no expiry_date condition qty* free_qty unit* tracking_no cancelled branch_code document_id "
     "document_version sku_name company_sku_code gtin mfg_date mrp invoice_no order_no short_qty damaged_qty rate "
-    "value_net remarks currency modified_at",
+    "value_net remarks currency modified_at document_kind",
     "erp_dispatch_line": "document_no* line_no* plant_code distributor_code* business_date* planned_delivery_date sender_sku_code* "
     "batch_no qty* free_qty unit* value_net cancelled order_no document_id dispatch_type item_category free_goods "
     "higher_line_no storage_location_code ship_to_code sold_to_code order_line_no order_date sku_name "

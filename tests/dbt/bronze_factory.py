@@ -33,6 +33,7 @@ ENVELOPE = [
 ]
 REJECTS = pa.schema(
     [
+        ("_key", pa.string()),
         ("_sender", pa.string()),
         ("_file", pa.string()),
         ("_record", pa.int64()),
@@ -47,9 +48,10 @@ CONTROL = {
              ("replay", pa.bool_()), ("sender", pa.string()), ("file", pa.string()), ("sha256", pa.string()),
              ("arrived_at", pa.timestamp("us")), ("status", pa.string()), ("records", pa.int64()), ("loaded", pa.int64()),
              ("rejected", pa.int64()), ("blank", pa.int64()), ("total_lines", pa.int64()), ("left_out", pa.int64()),
-             ("date_from", pa.date32()), ("date_to", pa.date32()), ("names_day", pa.bool_()), ("first_seq", pa.int64())],
+             ("date_from", pa.date32()), ("date_to", pa.date32()), ("names_day", pa.bool_()), ("closes", pa.bool_()),
+             ("first_seq", pa.int64())],
     "scope": [("seq", pa.int64()), ("feed", pa.string()), ("sender", pa.string()), ("date_from", pa.date32()),
-              ("date_to", pa.date32())],
+              ("date_to", pa.date32()), ("closes", pa.bool_())],
     "path": [("feed", pa.string()), ("kind", pa.string()), ("seq", pa.int64()), ("path", pa.string())],
     "rule": [("feed", pa.string()), ("rule", pa.string()), ("severity", pa.string()), ("bit", pa.int64()),
              ("description", pa.string())],
@@ -57,13 +59,19 @@ CONTROL = {
                 ("zone", pa.string()), ("every", pa.string())],
     "day_off": [("profile", pa.string()), ("feed", pa.string()), ("weekday", pa.int64()), ("holiday", pa.date32())],
     "expected": [("profile", pa.string()), ("feed", pa.string()), ("sender", pa.string()), ("since", pa.date32())],
-    "build": [("through_seq", pa.int64()), ("as_of", pa.date32()), ("since_seq", pa.int64()), ("since_as_of", pa.date32())],
+    "build": [("through_seq", pa.int64()), ("as_of", pa.date32()), ("since_seq", pa.int64()), ("since_as_of", pa.date32()),
+              ("horizon_weeks", pa.int64())],
 }  # fmt: skip
 
 
 @dataclass(frozen=True)
 class File:
-    """One file of a batch: its records as the contract names them, and what it covers (else: the dates of its rows)."""
+    """One file of a batch: its records as the contract names them, and what it covers (else: the dates of its rows).
+
+    Attributes:
+        refused: records that were rejected though their keys are known.
+        rejected: records that were rejected, of which nobody knows which line they are.
+    """
 
     sender: str
     rows: Sequence[Mapping[str, Any]]
@@ -72,6 +80,7 @@ class File:
     date_to: dt.date | None = None
     names_day: bool = False
     sha256: str | None = None
+    refused: Sequence[Mapping[str, Any]] = ()
     rejected: int = 0
     arrived_at: dt.datetime | None = None
 
@@ -119,6 +128,10 @@ def _escaped(value: Any) -> str:
     return "" if value is None else str(value).replace("\\", "\\\\").replace("|", "\\|")
 
 
+def _key(row: Mapping[str, Any], columns: Sequence[str]) -> str:
+    return "|".join(_escaped(row.get(name)) for name in columns)
+
+
 def feeds() -> list[str]:
     """Every feed that has a contract."""
     return sorted(path.stem for path in FEEDS.glob("*.yaml"))
@@ -149,6 +162,10 @@ class BronzeFactory:
         covered = [(file.sender, *file.covers()) for file in files]
         if scopes is None:
             scopes = covered if mode != "append" else []
+            closing = [not file.rejected for file in files]
+        else:
+            scopes = list(scopes)
+            closing = [True] * len(scopes)
         entries = []
         for file, (_, date_from, date_to) in zip(files, covered, strict=True):
             first = self.seen.setdefault((file.digest(), profile, file.sender), seq)
@@ -157,7 +174,8 @@ class BronzeFactory:
                 "file": f"{profile}/{file.sender}/{file.name}", "sha256": file.digest(),
                 "arrived_at": file.arrived_at or EPOCH + dt.timedelta(hours=seq),
                 "status": "loaded" if file.rows else "nil",
-                "records": len(file.rows) + file.rejected, "loaded": len(file.rows), "rejected": file.rejected,
+                "records": len(file.rows) + len(file.refused) + file.rejected, "loaded": len(file.rows),
+                "rejected": len(file.refused) + file.rejected, "closes": not file.rejected,
                 "blank": 0, "total_lines": 0, "left_out": 0, "date_from": date_from, "date_to": date_to,
                 "names_day": file.names_day, "first_seq": first,
             }  # fmt: skip
@@ -165,9 +183,10 @@ class BronzeFactory:
         commit = {
             "seq": seq, "committed_at": EPOCH + dt.timedelta(hours=seq), "feed": feed, "profile": profile, "mode": mode,
             "replay": replay, "files": entries, "rows": self._write_rows(feed, files, profile, key),
+            "rejects": self._write_rejects(feed, files, profile, key),
             "scopes": [
-                {"seq": seq, "feed": feed, "sender": sender, "date_from": date_from, "date_to": date_to}
-                for sender, date_from, date_to in scopes
+                {"seq": seq, "feed": feed, "sender": sender, "date_from": date_from, "date_to": date_to, "closes": closes}
+                for (sender, date_from, date_to), closes in zip(scopes, closing, strict=False)
             ],
         }  # fmt: skip
         self.commits.append(commit)
@@ -191,15 +210,16 @@ class BronzeFactory:
         latest = max((file["date_to"] for file in files if file["date_to"]), default=None)
         shown = {"through_seq": through, "as_of": as_of or latest}
         before = since or {"through_seq": 0, "as_of": shown["as_of"]}
-        shown |= {"since_seq": before["through_seq"], "since_as_of": before["as_of"]}
+        shown |= {"since_seq": before["through_seq"], "since_as_of": before["as_of"], "horizon_weeks": 2}
         tables: dict[str, list[dict[str, Any]]] = {
             "commit": commits,
             "file": files,
             "scope": [scope for commit in commits for scope in commit["scopes"]],
             "path": [
-                {"feed": commit["feed"], "kind": "rows", "seq": commit["seq"], "path": str(commit["rows"])}
+                {"feed": commit["feed"], "kind": kind, "seq": commit["seq"], "path": str(commit[kind])}
                 for commit in commits
-                if commit["rows"]
+                for kind in ("rows", "rejects")
+                if commit[kind]
             ],
             "rule": [],
             "cut_off": [],
@@ -224,7 +244,7 @@ class BronzeFactory:
                 rows.append(
                     {name: _typed(row.get(name), schema.field(name).type) for name in schema.names}
                     | {
-                        "_key": "|".join(_escaped(row.get(name)) for name in key or contract_key),
+                        "_key": _key(row, key or contract_key),
                         "_sender": file.sender,
                         "_file": f"{profile}/{file.sender}/{file.name}",
                         "_record": record,
@@ -232,10 +252,22 @@ class BronzeFactory:
                         "_flags": 0,
                     }
                 )
+        return self._write(feed, "rows", rows, schema)
+
+    def _write_rejects(self, feed: str, files: Sequence[File], profile: str, key: Sequence[str] | None) -> Path | None:
+        rejects = [
+            {"_key": _key(row, key or _contract(feed)[1]), "_sender": file.sender, "_file": f"{profile}/{file.sender}/{file.name}",
+             "_record": len(file.rows) + place, "rule": "type"}
+            for file in files
+            for place, row in enumerate(file.refused, 1)
+        ]  # fmt: skip
+        return self._write(feed, "rejects", rejects, REJECTS)
+
+    def _write(self, feed: str, name: str, rows: list[dict[str, Any]], schema: pa.Schema) -> Path | None:
         if not rows:
             return None
         digest = hashlib.sha256(json.dumps(rows, default=str, sort_keys=True).encode()).hexdigest()
-        path = self.home / "bronze" / feed / digest / "rows.parquet"
+        path = self.home / "bronze" / feed / digest / f"{name}.parquet"
         path.parent.mkdir(parents=True, exist_ok=True)
         pq.write_table(pa.Table.from_pylist(rows, schema=schema), path)
         return path

@@ -37,16 +37,22 @@ class Warehouse:
             writer.writeheader()
             writer.writerows(rows)
 
-    def take_in(self, as_of: dt.date) -> ingest.IngestReport:
-        """Ingest what has landed and lay out the snapshot of a build."""
+    def take_in(self, as_of: dt.date, since_seq: int = 0) -> ingest.IngestReport:
+        """Ingest what has landed and lay out the snapshot of a build; increments start from `since_seq`."""
         report = ingest.run(self.home)
         snapshot = ingest.write_snapshot(self.home, self.snapshot_dir)
-        self.pin(snapshot.through_seq, as_of)
+        self.pin(snapshot.through_seq, as_of, since_seq)
         return report
 
-    def pin(self, through_seq: int, as_of: dt.date) -> None:
+    def pin(self, through_seq: int, as_of: dt.date, since_seq: int = 0) -> None:
         """State what the build shows."""
-        columns = {"through_seq": through_seq, "as_of": as_of, "since_seq": 0, "since_as_of": as_of}
+        columns = {
+            "through_seq": through_seq,
+            "as_of": as_of,
+            "since_seq": since_seq,
+            "since_as_of": as_of,
+            "horizon_weeks": 8,
+        }
         table = pa.table({name: pa.array([value]) for name, value in columns.items()})
         pq.write_table(table, self.snapshot_dir / "build.parquet")
 

@@ -67,10 +67,13 @@ class Reference:
                 continue
             self.rows[key] = row | {"_sender": file.sender, "_arrival": arrival}
             self.origin[key] = file.digest() + file.sender
+        refused = {(kind.feed, *(row.get(name) for name in kind.key)) for file in files for row in file.refused}
         for file, arrival in zip(files, arrivals, strict=True):
             first, last = file.covers()
+            if file.rejected:
+                continue
             for key, row in list(self.rows.items()):
-                if key in said or key[0] != kind.feed or row["_sender"] != file.sender:
+                if key in said or key in refused or key[0] != kind.feed or row["_sender"] != file.sender:
                     continue
                 restated = mode == "replace" and first is not None and first <= row["business_date"] <= (last or first)
                 reread = is_replay and self.origin[key] == file.digest() + file.sender
@@ -164,7 +167,12 @@ class History:
             return File(sender, self._with_repeats(rows), f"{self.number:04}.csv")
         first, last = min(days), max(days)
         rows = [row for _, row in sorted(book.items(), key=str) if first <= row["business_date"] <= last]
-        return File(sender, self._with_repeats(rows), f"{self.number:04}.csv", date_from=first, date_to=last)
+        refused = [rows.pop()] if rows and self.random.random() < 0.15 else []
+        unknown = int(self.random.random() < 0.05)
+        return File(
+            *(sender, self._with_repeats(rows), f"{self.number:04}.csv"),
+            **{"date_from": first, "date_to": last, "refused": refused, "rejected": unknown},
+        )
 
     def _with_repeats(self, rows: list[Row]) -> list[Row]:
         return [*rows, self.random.choice(rows)] if rows and self.random.random() < 0.1 else rows
@@ -185,7 +193,10 @@ class History:
             changed = self.random.choice(rows)
             changed.update({name: changed[name] + 5 for name in ("qty", "closing_qty") if name in changed})
         first, last = file.covers()
-        again = replace(file, rows=rows, sha256=file.digest(), date_from=first, date_to=last)
+        refused = [rows.pop()] if rows and self.random.random() < 0.2 else []
+        again = replace(
+            file, rows=rows, refused=refused, rejected=0, sha256=file.digest(), date_from=first, date_to=last
+        )
         self._commit(kind, mode, [again], is_replay=True)
 
     def _edit(self, book: dict[Key, Row], key: Key, changes: Row) -> None:
@@ -256,6 +267,8 @@ def _invoice_line(history: History, sender: str, day: dt.date) -> Row:
         "free_qty": pick([None, None, 1]), "unit": pick(["EA", "EA", "CS", "IN", "DRUM"]),
         "value_net": (-qty if is_return else qty) * 10, "cancelled": False,
         "return_kind": pick(["GOODS", "FINANCIAL"]) if is_return else None,
+        "document_kind": pick([None, "BILL", "NOTE"]), "tracking_no": pick([None, "T1", "T2", "t2"]),
+        "batch_no": pick([None, "B1"]),
     }  # fmt: skip
     return row | {"modified_at": history._moment()} if sender == STATES_ITS_ORDER else row
 
@@ -278,6 +291,7 @@ def _receipt_line(history: History, sender: str, day: dt.date) -> Row:
         "distributor_code": sender, "document_no": f"G{history.number}", "line_no": 1, "business_date": day,
         "sender_sku_code": history.random.choice(["X1", "X2", *SKUS]), "qty": history.random.randint(1, 9), "unit": "CS",
         "cancelled": False, "tracking_no": history.random.choice([None, "T1", "T2", "T3"]),
+        "document_kind": history.random.choice([None, "BILL", "NOTE"]),
         "dispatch_no": history.random.choice([None, *due]), "dispatch_line_no": history.random.choice([None, 1]),
     }  # fmt: skip
 

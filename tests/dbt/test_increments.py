@@ -20,6 +20,7 @@ WHOLE = (14, 29)
 SHIFTED = {11: dt.timedelta(days=-6), 19: dt.timedelta(days=-10), 25: dt.timedelta(days=3)}
 AS_KNOWN = ("secondary_sale_line", "sell_through_daily", "reconciliation_cell")
 KEPT_UP = (
+    "intermediate.int_billed_note",
     *(f"history.{feed}_version" for feed in ("sale_line", "dispatch_line", "receipt_line", "stock_declaration", "pos_sale")),
     *(f"intermediate.int_{name}" for name in ("receipt_movement", "stock_movement_daily", "stock_level", "stock_now",
                                               "reconciliation_month", "demand_panel_weekly", "in_transit")),
@@ -123,6 +124,39 @@ def test_the_lines_known_at_the_end_are_those_of_a_plain_fold(built: tuple[Path,
         assert query(
             home, f"select count(*) from history.{table}_version where seq_to is null and not is_tombstone"
         ) == [(lines,)], kind.feed
+
+
+def test_of_each_tracking_number_and_item_counts_what_was_delivered_or_billed_whichever_is_more(
+    built: tuple[Path, Path, History, list[int]],
+) -> None:
+    home, _, _, _ = built
+    assert query(
+        home,
+        """
+        with line as (
+            select line_key, distributor_code, document_type, lower(tracking_no) as tracking_key, sender_sku_code,
+                document_kind = 'NOTE' as is_note, abs(qty_base + free_qty_base) as qty
+            from history.sale_line_version
+            where seq_to is null and not is_tombstone and not cancelled and return_kind is distinct from 'FINANCIAL'
+                and tracking_no is not null
+        ),
+        counted as (
+            select line_key, abs(sum(qty_base)) as qty from core.fct_stock_movement
+            where feed = 'dms_invoice_line' and exclusion is null group by line_key
+        ),
+        goods as (
+            select distributor_code, document_type, tracking_key, sender_sku_code,
+                sum(if(is_note, line.qty, 0)) as noted, sum(if(is_note, 0, line.qty)) as billed,
+                coalesce(sum(counted.qty), 0) as counted, count(*) > count(line.qty) as unknown
+            from line left join counted using (line_key) group by all
+        )
+        select * from goods where not unknown and counted <> greatest(noted, billed)
+        """,
+    ) == []  # fmt: skip
+    assert query(
+        home,
+        "select is_whole, count(*) > 3 from intermediate.int_billed_note group by is_whole order by is_whole",
+    ) == [(False, True), (True, True)]  # fmt: skip
 
 
 def test_every_loaded_row_has_one_outcome(built: tuple[Path, Path, History, list[int]]) -> None:

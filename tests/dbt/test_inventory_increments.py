@@ -11,13 +11,14 @@ from bronze_factory import BronzeFactory, File
 from inventory_warehouse import Warehouse
 
 AS_OF = dt.date(2026, 4, 20)
-MODELS = ("+stock_position", "+reconciliation_cell", "+feed_status", "+int_stock_level", "+int_demand_panel_weekly")
+MODELS = ("+stock_position", "+reconciliation_cell", "+feed_status", "+int_stock_level", "+demand_panel_weekly")
 TABLES = (
     "intermediate.int_stock_movement_daily",
     "intermediate.int_stock_level",
     "intermediate.int_receipt_movement",
     "intermediate.int_in_transit",
     "intermediate.int_demand_panel_weekly",
+    "reporting.demand_panel_weekly",
     "intermediate.int_reconciliation_month",
     "reporting.stock_position",
     "reporting.reconciliation_cell",

@@ -220,7 +220,9 @@ live_declaration as (
     select * from {{ declarations }} as declaration_known where {{ is_live(known_at) }}
 ),
 
-sale_movement as ({{ sale_movement_sql('live_sale') }}),
+billed_note as ({{ billed_note_sql(sales, known_at) }}),
+
+sale_movement as ({{ sale_movement_sql('live_sale', 'billed_note') }}),
 
 receipt_movement as ({{ receipt_movement_sql(receipts, known_at) }}),
 

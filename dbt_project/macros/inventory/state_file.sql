@@ -1,32 +1,27 @@
 {#-
-    Rows of a Parquet file that state/snapshot/forecast.parquet names by kind (forecast, accuracy, quality), with the given columns; none where
-    the kind is not named yet. `columns`: a list of (name, type) or (name, type, name in the file).
+    Rows of the Parquet files that state/snapshot/forecast.parquet names by kind (forecast, accuracy, quality), with the given columns; none where
+    the kind is not named yet, and null for a column that the files do not have yet. `columns`: a list of (name, type) or (name, type, name in the file).
 -#}
 {% macro state_rows(kind, columns) -%}
-    {%- set paths = [] -%}
+    {%- set paths, there = [], [] -%}
     {%- if execute and not (flags.WHICH in ('parse', 'list')) -%}
         {%- set index = snapshot_dir() ~ '/forecast.parquet' -%}
         {%- set quoted = index | replace("'", "''") -%}
         {%- if run_query("select count(*) from glob('" ~ quoted ~ "')").columns[0].values()[0] > 0 -%}
             {%- set found = run_query(
-                "select path from read_parquet('" ~ quoted ~ "') where kind = '" ~ kind ~ "' and path is not null"
+                "select path from read_parquet('" ~ quoted ~ "') where kind = '" ~ kind ~ "' and path is not null order by path"
             ) -%}
-            {%- for path in found.columns[0].values() -%}{%- do paths.append(path) -%}{%- endfor -%}
+            {%- for path in found.columns[0].values() -%}{%- do paths.append("'" ~ (path | replace("'", "''")) ~ "'") -%}{%- endfor -%}
         {%- endif -%}
     {%- endif -%}
-    {%- if paths %}
+    {%- set files = 'read_parquet([' ~ paths | join(', ') ~ '], union_by_name = true)' -%}
+    {%- if paths %}{%- do there.extend(run_query('describe select * from ' ~ files).columns[0].values()) -%}{%- endif %}
 select
     {% for column in columns -%}
-    cast({{ column[2] | default(column[0]) }} as {{ column[1] }}) as {{ column[0] }}{{ ',' if not loop.last }}
+    {%- set named = column[2] | default(column[0]) -%}
+    cast({{ named if named in there else 'null' }} as {{ column[1] }}) as {{ column[0] }}{{ ',' if not loop.last }}
     {% endfor -%}
-from read_parquet('{{ paths[0] | replace("'", "''") }}')
-    {%- else %}
-select
-    {% for column in columns -%}
-    cast(null as {{ column[1] }}) as {{ column[0] }}{{ ',' if not loop.last }}
-    {% endfor -%}
-where false
-    {%- endif -%}
+{{ 'from ' ~ files if paths else 'where false' }}
 {%- endmacro %}
 
 {#- The user's own thresholds (config/seeds of the data home), laid over ours; none where there is no such file. -#}

@@ -13,3 +13,8 @@
         string_agg(distinct cast({{ column }} as varchar), '{{ separator }}' order by cast({{ column }} as varchar))
     {%- endif -%}
 {%- endmacro %}
+
+{# Whether a code is a member of a list in text, its members parted by `;`; null for an empty list, which says nothing. #}
+{% macro is_listed_in(code, list) -%}
+    (';' || replace(nullif(trim({{ list }}), ''), ' ', '') || ';' like '%;' || replace({{ code }}, ' ', '') || ';%')
+{%- endmacro %}

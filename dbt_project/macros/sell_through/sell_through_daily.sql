@@ -6,9 +6,10 @@
 
     Args:
         sales, dispatches, store_sales: the three version tables, as relations (or CTEs of some of their days).
+        billed_notes: what of the notes' lines is billed (billed_note_sql), as a relation.
         known_at: commit (the argument of a table macro); none: now.
 #}
-{% macro sell_through_cells_sql(sales, dispatches, store_sales, known_at=none) -%}
+{% macro sell_through_cells_sql(sales, dispatches, store_sales, billed_notes, known_at=none) -%}
 with movement as (
     select
         business_date,
@@ -24,17 +25,22 @@ with movement as (
     from {{ dispatches }} as dispatch_line
     union all
     select
-        business_date,
-        sku_code,
-        distributor_code,
-        territory_code,
-        max_seq,
-        {{ is_live(known_at) }} and not cancelled as counts,
-        case when document_type = 'INVOICE' then 'SOLD' when {{ moves_goods() }} then 'RETURNED' else 'VALUE_ONLY' end as tier,
-        coalesce(qty_base, 0) as qty_base,
-        coalesce(free_qty_base, 0) as free_qty_base,
-        value_net
+        sale_line.business_date,
+        sale_line.sku_code,
+        sale_line.distributor_code,
+        sale_line.territory_code,
+        sale_line.max_seq,
+        {{ is_live(known_at) }} and not sale_line.cancelled and not coalesce(billed.is_whole, false) as counts,
+        case
+            when sale_line.document_type = 'INVOICE' then 'SOLD'
+            when {{ moves_goods('sale_line') }} then 'RETURNED'
+            else 'VALUE_ONLY'
+        end as tier,
+        coalesce(sale_line.qty_base, 0) - coalesce(billed.qty_base, 0) as qty_base,
+        coalesce(sale_line.free_qty_base, 0) - coalesce(billed.free_qty_base, 0) as free_qty_base,
+        sale_line.value_net - coalesce(billed.value_net, 0) as value_net
     from {{ sales }} as sale_line
+    left join {{ billed_notes }} as billed on sale_line.line_key = billed.line_key
     union all
     select
         business_date,
@@ -109,7 +115,8 @@ group by {{ period_start(grain, 'business_date') }}, sku_code, distributor_code,
 {# The table macro sell_through_daily_as_known(seq): the same sums over the versions that were known then. #}
 {% macro create_sell_through_daily_as_known() -%}
 {%- set cells = sell_through_cells_sql(
-    'history.sale_line_version', 'history.dispatch_line_version', 'history.pos_sale_version', 'known_seq'
+    'history.sale_line_version', 'history.dispatch_line_version', 'history.pos_sale_version',
+    '(' ~ billed_note_sql('history.sale_line_version', 'known_seq') ~ ')', 'known_seq'
 ) -%}
 {{ table_macro('sell_through_daily_as_known', 'known_seq', sell_through_daily_sql('(' ~ cells ~ ')', 'known_seq')) }}
 {%- endmacro %}

@@ -2,6 +2,7 @@
 
 -- depends_on: {{ ref('stg_file') }}
 -- depends_on: {{ ref('stg_scope') }}
+-- depends_on: {{ ref('stg_kept_line') }}
 -- depends_on: {{ ref('stg_erp_dispatch_line') }}
 -- depends_on: {{ ref('int_sku_map') }}
 -- depends_on: {{ ref('int_distributor_map') }}

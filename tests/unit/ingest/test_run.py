@@ -100,7 +100,9 @@ def test_a_nil_file_in_replace_mode_empties_its_day(landing, semicolon):
     first, second = landing.commits()
     assert (report.exit_code, report.nil) == (0, 1)
     assert (
-        first["scopes"] == second["scopes"] == [{"sender": "D002", "date_from": "2026-03-01", "date_to": "2026-03-01"}]
+        first["scopes"]
+        == second["scopes"]
+        == [{"sender": "D002", "date_from": "2026-03-01", "date_to": "2026-03-01", "closes": True}]
     )
     assert (second["rows"], second["files"][0]["status"]) == (None, "nil")
 
@@ -125,7 +127,9 @@ def test_a_replace_file_without_dates_in_its_name_covers_the_dates_of_its_rows(l
 
     landing.run()
 
-    assert landing.commits()[0]["scopes"] == [{"sender": "D002", "date_from": "2026-03-05", "date_to": "2026-03-09"}]
+    assert landing.commits()[0]["scopes"] == [
+        {"sender": "D002", "date_from": "2026-03-05", "date_to": "2026-03-09", "closes": True}
+    ]
 
 
 def test_quantities_and_values_turn_negative_on_credit_notes(landing, semicolon):
@@ -269,7 +273,7 @@ def test_the_snapshot_shows_what_a_build_needs(landing, invoice, semicolon, tmp_
         ("dms_invoice_line", "rejects", 1),
         ("dms_invoice_line", "rows", 2),
     ]
-    assert table("scope").rows() == [(2, "dms_invoice_line", "D002", date(2026, 3, 1), date(2026, 3, 31))]
+    assert table("scope").rows() == [(2, "dms_invoice_line", "D002", date(2026, 3, 1), date(2026, 3, 31), True)]
     assert table("file").select("sender", "loaded", "rejected", "names_day", "first_seq").rows() == [
         ("D001", 1, 1, True, 1),
         ("D002", 1, 0, False, 2),

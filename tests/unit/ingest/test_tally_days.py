@@ -42,7 +42,7 @@ def test_a_day_book_restates_the_days_of_all_its_vouchers(landing, last):
     landing.run(profile=PROFILE)
 
     assert [commit["scopes"] for commit in landing.commits() if commit["feed"] == FEED] == [
-        [{"sender": "D1", "date_from": "2026-06-01", "date_to": "2026-06-03"}]
+        [{"sender": "D1", "date_from": "2026-06-01", "date_to": "2026-06-03", "closes": True}]
     ]
 
 
@@ -54,7 +54,7 @@ def test_a_day_of_cancelled_vouchers_alone_is_restated_as_empty(landing, items):
 
     assert (report.loaded, report.rejected, report.rejected_files) == (0, 0, 0)
     assert [commit["scopes"] for commit in landing.commits() if commit["feed"] == FEED] == [
-        [{"sender": "D1", "date_from": "2026-06-01", "date_to": "2026-06-01"}]
+        [{"sender": "D1", "date_from": "2026-06-01", "date_to": "2026-06-01", "closes": True}]
     ]
 
 

@@ -85,9 +85,11 @@ def panel(tmp_path: Path) -> Settings:
     settings.panel.parent.mkdir(parents=True)
     _in_warehouse(
         settings,
-        "create schema intermediate; create table intermediate.int_demand_panel_weekly as "
-        "select sku_code, 'D1' as distributor_code, 'T1' as territory_code, date '2026-03-02' as week_start, 5 as qty_base "
-        "from (values ('A'), ('B')) as sku (sku_code)",
+        "create schema reporting; create table reporting.demand_panel_weekly as "
+        "select sku_code, 'D1' as distributor_code, 'T1' as territory_code, date '2026-03-02' as week_start, 5 as qty_base, false as stocked_out, "
+        "1 as price_ratio, 0 as promotion_share, 0 as discount_share, 0 as free_share, 0 as holiday_share, 0 as festival_share "
+        "from (values ('A'), ('B')) as sku (sku_code); create table reporting.sku as "
+        "select 'A' as sku_code, 'Tea' as category, 'T' as brand, '1 kg' as pack, null as predecessor_sku_code",
     )
     return settings
 
@@ -107,12 +109,20 @@ def test_a_panel_with_the_rows_that_stand_is_not_written_again(panel: Settings) 
 
 def test_a_panel_with_another_row_is_written(panel: Settings) -> None:
     record = warehouse.export_panel(panel, {})
-    _in_warehouse(panel, "update intermediate.int_demand_panel_weekly set qty_base = 6 where sku_code = 'B'")
+    _in_warehouse(panel, "update reporting.demand_panel_weekly set qty_base = 6 where sku_code = 'B'")
 
     after = warehouse.export_panel(panel, record)
 
     assert after["panel"] != record["panel"]
     assert duckdb.sql(f"select sum(qty_base) from '{panel.panel}'").fetchone() == (11,)
+
+
+def test_a_sku_with_another_category_is_another_panel(panel: Settings) -> None:
+    record = warehouse.export_panel(panel, {})
+    _in_warehouse(panel, "update reporting.sku set category = 'Coffee'")
+
+    assert warehouse.export_panel(panel, record)["panel"] != record["panel"]
+    assert duckdb.sql(f"select category from '{panel.panel_skus}'").fetchone() == ("Coffee",)
 
 
 @pytest.mark.parametrize("harm", ["lost", "changed"])

@@ -21,7 +21,7 @@ statement_line as (
 ),
 
 sale_movement as (
-    {{ sale_movement_sql('sale_line') | indent(4) }}
+    {{ sale_movement_sql('sale_line', ref('int_billed_note')) | indent(4) }}
 ),
 
 statement_movement as (

@@ -1,10 +1,35 @@
 -- whether an outlet still stands in its sender's list: a member is never taken out of the dimension, since facts refer to it
-with last_word as (
+with kept as (
+    select
+        split_part(natural_key, '|', 1) as outlet_code,
+        seq,
+        sender
+    from {{ ref('stg_kept_line') }}
+    where feed = 'outlet'
+),
+
+word as (
+    select
+        outlet_code,
+        seq,
+        sender
+    from {{ ref('stg_outlet') }}
+    union all
+    -- a rejected record says that the outlet is there, if no more
+    select
+        outlet_code,
+        seq,
+        sender
+    from kept
+    where outlet_code in (select outlet_code from {{ ref('stg_outlet') }})
+),
+
+last_word as (
     select
         outlet_code,
         max(seq) as seq,
         max_by(sender, seq) as sender
-    from {{ ref('stg_outlet') }}
+    from word
     group by outlet_code
 ),
 
@@ -13,7 +38,7 @@ full_list as (
         sender,
         max(seq) as seq
     from {{ ref('stg_scope') }}
-    where feed = 'outlet'
+    where feed = 'outlet' and closes
     group by sender
 ),
 

@@ -1,11 +1,16 @@
 -- what became of each loaded row of a feed without a version table: the last content of a key counts, once, unless a later file that
--- states its sender and day wholly lacks it; files read again count once
+-- states its sender and day wholly lacks it (a rejected record is there); files read again count once
 with stated as (
     select * from {{ ref('int_unversioned_row') }}
     where seq = last_seq
 ),
 
-scope as (select * from {{ ref('stg_scope') }}),
+scope as (
+    select * from {{ ref('stg_scope') }}
+    where closes
+),
+
+kept as (select * from {{ ref('stg_kept_line') }}),
 
 compared as (
     select
@@ -37,7 +42,11 @@ gone as (
         and counted.sender = scope.sender
         and counted.business_date >= scope.date_from
         and counted.business_date <= scope.date_to
-    where scope.seq > counted.told_last and counted.change_no = counted.changes
+    left join kept
+        on counted.feed = kept.feed
+        and counted.line_key = kept.line_key
+        and scope.seq = kept.seq
+    where scope.seq > counted.told_last and counted.change_no = counted.changes and kept.seq is null
 ),
 
 final as (

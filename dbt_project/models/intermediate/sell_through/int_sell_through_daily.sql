@@ -7,14 +7,16 @@
     )
 }}
 
+-- depends_on: {{ ref('stg_build') }}
 {% if is_incremental() -%}
 {% set watermark = watermark_of(this) -%}
 with touched_day as (
     {%- for versions in ['sale_line_version', 'dispatch_line_version', 'pos_sale_version'] %}
     select business_date from {{ ref(versions) }}
     where max_seq > {{ watermark }}
-    {{ 'union' if not loop.last }}
+    union
     {%- endfor %}
+    {{ touched_note_days() | indent(4) }}
 ),
 
 sale as (
@@ -33,10 +35,12 @@ store_sale as (
 ),
 
 final as (
-    {{ sell_through_cells_sql('sale', 'dispatch', 'store_sale') | indent(4) }}
+    {{ sell_through_cells_sql('sale', 'dispatch', 'store_sale', ref('int_billed_note')) | indent(4) }}
 )
 
 select * from final
 {%- else -%}
-{{ sell_through_cells_sql(ref('sale_line_version'), ref('dispatch_line_version'), ref('pos_sale_version')) }}
+{{ sell_through_cells_sql(
+    ref('sale_line_version'), ref('dispatch_line_version'), ref('pos_sale_version'), ref('int_billed_note')
+) }}
 {%- endif %}

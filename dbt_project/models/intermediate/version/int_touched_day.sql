@@ -28,6 +28,9 @@ touched as (
         )
     union
     {%- endfor %}
+    -- what of a delivery note counts depends on the bills of its tracking number
+    {{ touched_note_days() | indent(4) }}
+    union
     -- whether a receipt counts depends on the other receipts of its delivery
     select receipt.business_date
     from receipt

@@ -11,5 +11,10 @@ select
     coverage80,
     coverage95,
     fva,
-    series
+    series,
+    rmsse,
+    pinball,
+    coverage50,
+    skill,
+    cost_ms
 from {{ ref('stg_forecast_accuracy') }}

@@ -3,5 +3,6 @@ select
     through_seq,
     as_of,
     since_seq,
-    since_as_of
+    since_as_of,
+    horizon_weeks
 from {{ snapshot('build') }}

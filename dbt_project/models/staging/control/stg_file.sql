@@ -24,6 +24,7 @@ final as (
         date_from,
         date_to,
         names_day,
+        closes,
         first_seq,
         max(seq) over (partition by feed, profile, sender, sha256) as last_seq,
         max(date_to) over (

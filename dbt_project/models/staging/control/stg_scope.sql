@@ -1,6 +1,6 @@
 {{ config(materialized='table') }}
 
--- what a batch states wholly: whatever it lacks within is gone
+-- what a batch states wholly; where it closes, whatever it lacks within is gone
 with scopes as (select * from {{ snapshot('scope') }}),
 
 files as (select * from {{ ref('stg_file') }}),
@@ -12,6 +12,7 @@ final as (
         scopes.sender,
         coalesce(scopes.date_from, {{ since_ever() }}) as date_from,
         coalesce(scopes.date_to, {{ for_ever() }}) as date_to,
+        scopes.closes,
         coalesce(max(files.first_seq), scopes.seq) as arrival
     from scopes
     left join files
@@ -19,7 +20,7 @@ final as (
         and scopes.sender = files.sender
         and files.date_from <= coalesce(scopes.date_to, {{ for_ever() }})
         and files.date_to >= coalesce(scopes.date_from, {{ since_ever() }})
-    group by scopes.seq, scopes.feed, scopes.sender, scopes.date_from, scopes.date_to
+    group by scopes.seq, scopes.feed, scopes.sender, scopes.date_from, scopes.date_to, scopes.closes
 )
 
 select * from final

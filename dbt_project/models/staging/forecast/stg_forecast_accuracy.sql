@@ -13,4 +13,9 @@
     ('coverage95', 'double'),
     ('fva', 'double'),
     ('series', 'bigint'),
+    ('rmsse', 'double'),
+    ('pinball', 'double'),
+    ('coverage50', 'double'),
+    ('skill', 'double'),
+    ('cost_ms', 'double'),
 ]) }}

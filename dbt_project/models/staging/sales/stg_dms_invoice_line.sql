@@ -22,6 +22,8 @@
     "case when document_type = 'CREDIT_NOTE' then coalesce(return_kind, 'GOODS') end as return_kind",
     "coalesce(condition, 'SALEABLE') as condition",
     "original_document_no",
+    "coalesce(document_kind, 'BILL') as document_kind",
+    "nullif(trim(tracking_no), '') as tracking_no",
     "scheme_code",
     "gtin",
     "outlet_tax_no",

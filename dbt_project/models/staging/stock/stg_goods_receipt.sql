@@ -13,6 +13,7 @@
     "coalesce(free_qty, 0) as free_qty",
     "unit",
     "tracking_no",
+    "document_kind",
     "coalesce(cancelled, false) as cancelled",
     sender_version() ~ " as sender_version"
 ]) }}

@@ -1,0 +1,30 @@
+{#
+    The days of a week that lie in a period, both ends included, as a sum of 1 (Monday), 2, 4 up to 64 (Sunday): overlapping periods are put together
+    by bit_or, so that no day counts twice.
+#}
+{% macro days_of_week_in(first_day, last_day, week_start) -%}
+    cast(
+        power(2, {{ days_between(week_start, 'least(' ~ last_day ~ ', ' ~ add_days(week_start, 6) ~ ')') }} + 1)
+        - power(2, {{ days_between(week_start, 'greatest(' ~ first_day ~ ', ' ~ week_start ~ ')') }}) as integer
+    )
+{%- endmacro %}
+
+{# The share of a week's days, out of such a sum. #}
+{% macro share_of_week(days) -%}
+    (cast(bit_count({{ days }}) as double) / 7)
+{%- endmacro %}
+
+{# The node of a territory's path, or the territory itself, is the one named; true where none is named. `path` has the territory's path. #}
+{% macro lies_in(path, code) -%}
+    (
+        coalesce({{ code }}, '') = ''
+        {%- for node in ['territory', 'area', 'region', 'zone', 'nation'] %}
+        or {{ code }} = {{ path }}.{{ node }}_code
+        {%- endfor %}
+    )
+{%- endmacro %}
+
+{# Whether a day of the week (1: Monday) is in such a sum. #}
+{% macro is_day_in(days, day_of_week) -%}
+    ((coalesce({{ days }}, 0) & cast(power(2, {{ day_of_week }} - 1) as integer)) <> 0)
+{%- endmacro %}

@@ -1,0 +1,3 @@
+{{ config(materialized='table') }}
+
+{{ billed_note_sql(ref('sale_line_version')) }}

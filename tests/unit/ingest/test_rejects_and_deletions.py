@@ -1,0 +1,167 @@
+"""A line whose new version is rejected is not lacking: no file that states its days wholly deletes it thereby."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+import ingest
+from ingest.bronze import write_snapshot
+
+FILE = "csv_semicolon/D001/dms_invoice_line_2026-03-01.csv"
+
+
+@pytest.fixture
+def sent(landing, semicolon) -> Callable[..., Any]:
+    """A file of the day with these lines, taken in."""
+
+    def send(*lines: tuple[str, str, int, str, str, str]):
+        landing.put(FILE, semicolon(*lines))
+        landing.run()
+        return landing
+
+    return send
+
+
+def line(number: str, qty: str = "1", line_no: int = 1, day: str = "01/03/2026", kind: str = "INV") -> tuple[Any, ...]:
+    return (kind, number, line_no, day, qty, "10,00")
+
+
+def told(landing) -> tuple[list[bool], list[str | None]]:
+    """Whether the last commit closes what it lacks, and the keys of its rejected records."""
+    closes = [scope["closes"] for scope in landing.commits()[-1]["scopes"]]
+    return closes, landing.rejects()["_key"].to_list()
+
+
+def test_a_file_without_rejects_closes_what_it_lacks(sent: Callable[..., Any]):
+    assert [scope["closes"] for scope in sent(line("A")).commits()[-1]["scopes"]] == [True]
+
+
+def test_the_key_of_a_record_with_a_bad_quantity_is_kept_and_the_rest_closes(sent: Callable[..., Any]):
+    landing = sent(line("A"), line("B", qty="x"))
+
+    assert told(landing) == ([True], ["D001|INVOICE|B|1"])
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [line("", qty="1"), line("B", kind="PROFORMA"), line("B", qty="-1")],
+    ids=["no_number", "unknown_document_type", "a_return_in_disguise"],
+)
+def test_a_record_whose_key_is_in_doubt_suspends_the_closing(sent: Callable[..., Any], bad: tuple[Any, ...]):
+    landing = sent(line("A"), bad)
+
+    closes, keys = told(landing)
+    assert (closes, set(keys)) == ([False], {None})
+    assert [warning["rule"] for warning in landing.commits()[-1]["files"][0]["warnings"]] == ["closing_suspended"]
+
+
+def test_a_record_that_cannot_be_framed_suspends_the_closing_and_says_what_to_do(landing, semicolon):
+    landing.put(FILE, semicolon(line("A")) + b"INV;B\n")
+
+    report = landing.run()
+
+    assert told(landing) == ([False], [None])
+    assert report.rules == {"columns": 1, "closing_suspended": 1}
+    assert any(
+        "no line that the file lacks counts as deleted; mend it, then `sellthrough replay`" in p
+        for p in report.problems
+    )
+
+
+def test_in_append_mode_nothing_is_said_about_closing(landing, invoice):
+    landing.put("csv_generic/D001/dms_invoice_line_2026-03-01.csv", invoice(("A", 1, "2026-03-01", "1", "9")) + "x\n")
+
+    assert landing.run().rules == {"columns": 1}
+
+
+def test_a_replay_after_mending_closes(landing, semicolon):
+    landing.put(FILE, semicolon(line("A"), line("B", kind="SALE")))
+    landing.run()
+    landing.config("profiles/csv_semicolon.yaml", "values: {document_type: {SALE: INVOICE}}\n")
+
+    ingest.replay(landing.home)
+
+    first, again = landing.commits()
+    assert [scope["closes"] for commit in (first, again) for scope in commit["scopes"]] == [False, True]
+
+
+def test_a_rejected_file_closes_nothing_on_replay_either(landing, semicolon):
+    landing.put(FILE, semicolon(line("A")))
+    landing.run()
+    landing.config("profiles/csv_semicolon.yaml", "feeds: {dms_invoice_line: {columns: {document_no: Number}}}\n")
+
+    ingest.replay(landing.home)
+
+    assert [commit["files"][0]["closes"] for commit in landing.commits()] == [True, False]
+
+
+def test_a_broken_record_of_a_shared_file_may_be_of_either_feed(landing):
+    landing.config(
+        "profiles/shared.yaml",
+        "mode: replace\ncontract_names: true\n"
+        "feeds:\n"
+        '  dms_invoice_line: {files: ["day_*.csv"], where: {kind: [sale]}, ignore_columns: [kind]}\n'
+        '  dms_return: {files: ["day_*.csv"], where: {kind: [return]}, ignore_columns: [kind]}\n',
+    )
+    header = (
+        "kind,document_type,document_no,line_no,business_date,sender_outlet_code,sender_sku_code,qty,unit,value_net"
+    )
+    landing.put(
+        "shared/D001/day_2026-03-01.csv",
+        f"{header}\nsale,INVOICE,A,1,2026-03-01,O1,S1,1,EA,9\nreturn,,R,1,2026-03-01,O1,S1,1,EA,9\nother,,X,1,2026-03-01,O1,S1,1,EA,9\n",
+    )
+
+    landing.run()
+
+    commits = landing.commits()
+    assert {commit["feed"]: commit["scopes"][0]["closes"] for commit in commits} == {
+        "dms_invoice_line": False,
+        "dms_return": False,
+    }
+
+
+KILLED = """
+import os, pathlib, signal, sys
+import ingest
+from ingest.bronze import CommitLog
+
+def killed(log, commit):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+CommitLog.create = killed
+ingest.run(pathlib.Path(sys.argv[1]))
+"""
+
+
+def test_a_kill_before_the_commit_leaves_neither_the_rows_nor_the_suspension(landing, semicolon):
+    landing.put(FILE, semicolon(line("A"), line("B", qty="x"), line("", qty="1")))
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(landing.home)], env=os.environ, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert landing.commits() == []
+
+    landing.run()
+
+    closes, keys = told(landing)
+    assert (closes, set(keys)) == ([False], {"D001|INVOICE|B|1", None})
+
+
+def test_the_snapshot_tells_dbt_which_scopes_close(landing, semicolon, tmp_path: Path):
+    landing.put(FILE, semicolon(line("A"), line("", qty="1")))
+    landing.run()
+    write_snapshot(landing.home, tmp_path / "snapshot")
+
+    assert [
+        pl.read_parquet(tmp_path / "snapshot" / f"{name}.parquet")["closes"].to_list() for name in ("scope", "file")
+    ] == [
+        [False],
+        [False],
+    ]
