@@ -138,6 +138,17 @@ def test_what_is_billed_of_a_note_stands_in_the_ledger_as_doubled(told: tuple[Pa
 
 
 @pytest.mark.parametrize("sender", SENDERS)
+def test_the_daily_sums_of_the_ledger_follow_on_the_days_of_the_notes(
+    told: tuple[Path, list[int]], sender: str
+) -> None:
+    assert query(
+        told[0],
+        "select day(business_date), exclusion, sum(qty_base)::int from intermediate.int_stock_movement_daily "
+        f"where distributor_code = '{sender}' and movement = 'SEC' group by all order by all",
+    ) == [(1, "DOC_DOUBLE", -6), (1, None, -14), (2, None, -6)]
+
+
+@pytest.mark.parametrize("sender", SENDERS)
 def test_a_line_of_a_note_billed_in_part_shows_what_is_left(told: tuple[Path, list[int]], sender: str) -> None:
     for table in (
         "reporting.secondary_sale_line",
