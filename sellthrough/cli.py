@@ -550,7 +550,10 @@ def panel(settings: Settings, as_json: bool, by: str, every: Literal["week", "da
     from sellthrough import panels
 
     columns = [name.strip() for name in by.split(",") if name.strip()]
-    path = panels.write(settings, columns, every, out)
+    try:
+        path = panels.write(settings, columns, every, out)
+    except panels.UnknownColumn as error:
+        raise click.UsageError(str(error)) from error
     if as_json:
         terminal.show_json({"file": str(path), "by": columns, "every": every})
     else:
