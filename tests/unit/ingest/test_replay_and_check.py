@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 import ingest
+from ingest import bronze
 from ingest.bronze import write_snapshot
 
 INVOICE = "document_type,document_no,line_no,business_date,sender_outlet_code,sender_sku_code,qty,unit,value_net\n"
@@ -124,6 +125,48 @@ def test_a_replay_of_an_archive_commits_the_members_that_read_differently(landin
 
     assert (first.files, first.loaded, second.commits) == (1, 1, ())
     assert landing.rows()["document_no"].to_list() == ["A", "B"]
+
+
+def test_what_was_committed_under_other_settings_is_pointed_to_until_it_is_replayed(landing, invoice):
+    landing.put(NAME, invoice(("A", 1, "2026-03-01", "1", "1")))
+    landing.put(NAME.replace("csv_generic/D001", "csv_generic/D002"), invoice(("B", 1, "2026-03-01", "1", "1")))
+    landing.run()
+    assert landing.run().outdated == {}
+    landing.config("profiles/csv_generic.yaml", "overrides: [{sender: D001, set: {unit: CS}}]\n")
+
+    assert (landing.run().already, landing.run().outdated) == (2, {"csv_generic": 1})
+
+    ingest.replay(landing.home)
+    assert landing.run().outdated == {}
+
+
+def test_of_two_replays_at_once_one_commits(landing, invoice, monkeypatch):
+    landing.put(NAME, invoice(("A", 1, "2026-03-01", "1", "1")))
+    landing.run()
+    landing.config("profiles/csv_generic.yaml", "overrides: [{sender: D001, set: {unit: CS}}]\n")
+    commit_batch = bronze.commit_batch
+
+    def overtaken(*arguments):
+        monkeypatch.setattr(bronze, "commit_batch", commit_batch)
+        assert ingest.replay(landing.home).commits == (2,)
+        return commit_batch(*arguments)
+
+    monkeypatch.setattr(bronze, "commit_batch", overtaken)
+    second = ingest.replay(landing.home)
+
+    assert (second.commits, second.already) == ((), 1)
+    assert len(landing.commits()) == 2
+
+
+def test_a_check_of_an_archive_goes_on_beside_a_member_that_fits_no_feed(landing, invoice, tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("dms_invoice_line.csv", invoice(("A", 1, "2026-03-01", "1", "1")))
+        archive.writestr("holidays.csv", "a\n1\n")
+
+    report = ingest.check(landing.home, tmp_path / "a.zip", profile="csv_generic")
+
+    assert (report.loaded, report.exit_code) == (1, 1)
+    assert ["holidays.csv: its name fits no feed" in warning for warning in report.warnings] == [True]
 
 
 def test_a_replay_leaves_new_files_to_ingest(landing, invoice):
