@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -566,6 +566,27 @@ def explain(
             terminal.show(f"There may be more than {limit}; see --limit.")
     else:
         terminal.show("No published sale line answers to that.")
+    return FINE
+
+
+@main.command()
+@click.option("--by", required=True, help="Columns that make a group, with commas between: `sku_code,outlet_class`.")
+@click.option("--every", type=click.Choice(["week", "day"]), default="week", show_default=True)
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="The file [default: in forecast/].")
+@common
+def panel(settings: Settings, as_json: bool, by: str, every: Literal["week", "day"], out: Path | None) -> int:
+    """Write a dense demand panel at another grain, with price, promotion and holidays ahead, from what is published."""
+    from sellthrough import panels
+
+    columns = [name.strip() for name in by.split(",") if name.strip()]
+    try:
+        path = panels.write(settings, columns, every, out)
+    except panels.UnknownColumn as error:
+        raise click.UsageError(str(error)) from error
+    if as_json:
+        terminal.show_json({"file": str(path), "by": columns, "every": every})
+    else:
+        terminal.show(f"Written: {path}")
     return FINE
 
 
