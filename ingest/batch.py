@@ -261,7 +261,7 @@ def read_batch(
     for together in _bounded(pieces):
         part = _read_together(together, reading, contract, geographies or {}, route, tallies)
         if spool is not None:
-            spool.write("rows", part.rows.drop(part.absent))
+            spool.write("rows", part.rows.drop(part.absent), _of_one_file(tallies[sources[0].name].plan))
             spool.write("rejects", part.rejects)
         else:
             rows.append(part.rows)
@@ -331,6 +331,20 @@ def _repeated_keys(
 
 def _records(count: int) -> str:
     return "1 record has" if count == 1 else f"{count} records have"
+
+
+def _of_one_file(plan: Plan | None) -> list[str]:
+    """Columns that hold the same in all rows of a file: its name, its sender, and what is taken from the sender."""
+    if plan is None or plan.reading.sender.column:
+        return ["_file"]
+    put = {name for override in plan.reading.overrides for name in override.put}
+    put |= {enrichment.point_in_polygon.into for enrichment in plan.reading.enrich}
+    sender = pl.col("_sender")
+    return [
+        "_file",
+        "_sender",
+        *(name for name, text in plan.texts.items() if text.meta.eq(sender) and name not in put),
+    ]
 
 
 def _assembled(
