@@ -166,9 +166,9 @@ def _parameters(settings: ForecastSettings) -> dict[str, Any]:
         "tweedie_variance_power": settings.global_tweedie_power,
         "learning_rate": settings.global_learning_rate,
         "num_leaves": settings.global_leaves,
-        "min_data_in_leaf": 100,
-        "lambda_l2": 1.0,
-        "feature_fraction": 0.7,
+        "min_data_in_leaf": settings.mdl,
+        "lambda_l2": settings.l2,
+        "feature_fraction": settings.feat,
         "bagging_fraction": 0.7,
         "bagging_freq": 1,
         "deterministic": True,
@@ -307,6 +307,11 @@ def _features(
         columns.append(np.where(count > 0, _window(history.zeros, cell, week, weeks) / np.maximum(count, 1.0), np.nan))
     last = history.last_sale[cell, week]
     columns.append(np.where(last >= 0, np.minimum(week - last, USUAL), np.nan))
+    interval = _window(history.count, cell, week, USUAL) / np.maximum(
+        _window(history.count, cell, week, USUAL) - _window(history.zeros, cell, week, USUAL), 1.0
+    )
+    columns.append(np.where(last >= 0, (week + step - last) / np.maximum(interval, 1.0), np.nan))
+    columns.append(np.where(last >= 0, history.value[cell, np.maximum(last, 0)] / scale, np.nan))
     columns.append(np.minimum(week - history.begin[cell], USUAL))
     columns.append(history.first[cell] / scale)
     year_ago = week + step - USUAL

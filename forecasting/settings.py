@@ -81,3 +81,6 @@ class ForecastSettings:
     champion_margin: float = 0.01
     champion_bias: float = 0.05
     champion_points: int = 400
+    mdl: int = 100
+    l2: float = 1.0
+    feat: float = 0.7
