@@ -31,6 +31,12 @@ ZERO_WINDOWS = (4, 13, 52)
 EWM_ALPHAS = (0.05, 0.15, 0.4)
 GROUP_WINDOWS = (4, 13)
 USUAL = 52
+OLD = 26
+"""Weeks from which on a series counts as old: an age that no row of training had would mislead."""
+CALENDAR_WEEKS = 65
+"""Weeks of history from which on the booster sees the calendar: with less, what lies ahead is a time of the year that it has not
+seen, and it takes for season what is growth.
+"""
 LEAST_WEEKS = 12
 
 
@@ -166,9 +172,9 @@ def _parameters(settings: ForecastSettings) -> dict[str, Any]:
         "tweedie_variance_power": settings.global_tweedie_power,
         "learning_rate": settings.global_learning_rate,
         "num_leaves": settings.global_leaves,
-        "min_data_in_leaf": settings.mdl,
-        "lambda_l2": settings.l2,
-        "feature_fraction": settings.feat,
+        "min_data_in_leaf": 100,
+        "lambda_l2": 1.0,
+        "feature_fraction": 0.7,
         "bagging_fraction": 0.7,
         "bagging_freq": 1,
         "deterministic": True,
@@ -312,7 +318,7 @@ def _features(
     )
     columns.append(np.where(last >= 0, (week + step - last) / np.maximum(interval, 1.0), np.nan))
     columns.append(np.where(last >= 0, history.value[cell, np.maximum(last, 0)] / scale, np.nan))
-    columns.append(np.minimum(week - history.begin[cell], USUAL))
+    columns.append(np.minimum(week - history.begin[cell], OLD))
     columns.append(history.first[cell] / scale)
     year_ago = week + step - USUAL
     seen = np.minimum(year_ago + 1, week)
@@ -328,7 +334,8 @@ def _features(
     dates = np.concatenate([series.dates, series.future])
     turn = 2 * np.pi * dates.astype("datetime64[D]").astype(np.int64) / profile.YEAR_DAYS
     ahead = week + step
-    columns += [np.sin(turn)[ahead], np.cos(turn)[ahead], np.log(factor[cell, ahead])]
+    if len(series.dates) >= CALENDAR_WEEKS:
+        columns += [np.sin(turn)[ahead], np.cos(turn)[ahead], np.log(factor[cell, ahead])]
     columns += [values[ahead] for values in series.shared.values()]
     columns += [values[cell, ahead] for values in series.own.values()]
     return np.column_stack([column.astype(np.float32) for column in columns])
