@@ -9,6 +9,7 @@ import numpy.typing as npt
 from forecasting.prophet_batch.calendar import Dates, Indices, days, free_trend, series_calendar, trend_columns
 from forecasting.prophet_batch.features import (
     Component,
+    RegressorError,
     calendar_features,
     components,
     free_calendar_features,
@@ -103,17 +104,12 @@ def forecast(
     """
     _check(dates, y, future, weight, groups)
     shared, own = shared or {}, own or {}
-    past = len(dates)
+    past, whole = len(dates), len(dates) + len(future)
     parts = []
     for rows, chosen in _by_group(settings, groups, len(y)):
         drivers = {regressor.name for regressor in chosen.regressors}
-        theirs = {name: np.asarray(values)[rows] for name, values in own.items() if name in drivers}
-        common = {name: np.asarray(values) for name, values in shared.items() if name in drivers}
-        for name, values in (*theirs.items(), *common.items()):
-            if values.shape[-1] != past + len(future):
-                raise ValueError(
-                    f"{name} has {values.shape[-1]} points; {past + len(future)} are needed: history and future."
-                )
+        theirs = {name: _shaped(name, values, (len(y), whole))[rows] for name, values in own.items() if name in drivers}
+        common = {name: _shaped(name, values, (whole,)) for name, values in shared.items() if name in drivers}
         models = fit(
             dates, y[rows], chosen, tolerance,
             weight=None if weight is None else weight[rows],
@@ -142,6 +138,13 @@ def _check(dates: Dates, y: Floats, future: Dates, weight: Floats | None, groups
         raise ValueError(f"weight has shape {weight.shape} and must have {y.shape}, finite and 0 or more.")
     if groups is not None and len(groups) != len(y):
         raise ValueError(f"There are {len(groups)} groups for {len(y)} series.")
+
+
+def _shaped(name: str, values: Floats, needed: tuple[int, ...]) -> Floats:
+    found = np.asarray(values)
+    if found.shape != needed:
+        raise RegressorError(name, f"values of shape {found.shape} where {needed} is needed, history and future")
+    return found
 
 
 def _by_group(

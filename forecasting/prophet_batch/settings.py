@@ -226,9 +226,9 @@ class Tolerance:
         max_sweeps: after so many sweeps a series is given back as not converged.
     """
 
-    objective: float = 1e-2
-    slope: float = 0.05
-    max_sweeps: int = 100
+    objective: float = 1e-4
+    slope: float = 0.01
+    max_sweeps: int = 200
 
 
 DEFAULT_TOLERANCE = Tolerance()
