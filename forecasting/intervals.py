@@ -37,15 +37,18 @@ class Outcome:
 
     Attributes:
         mean: (N, H) as it was forecast.
-        actual: (N, H) demand; NaN where it is unknown, also because the shelf was empty.
+        actual: (N, H) what was sold; NaN where it is unknown.
         dispersion: (N,) of the history, from `distribution.dispersion`.
         demand_class: (N,) as seen at the origin.
+        wanted: (N, H) demand where it is known to have been more than was sold; `actual` without it. Sums are of this, since
+            a stock has to last for what is wanted.
     """
 
     mean: Floats
     actual: Floats
     dispersion: Floats
     demand_class: Strings
+    wanted: Floats | None = None
 
 
 @dataclass(frozen=True)
@@ -94,12 +97,13 @@ class Calibration:
 
 
 def calibrate(outcomes: Sequence[Outcome], min_pool: int, *, summed: bool) -> Calibration:
-    """Pool where demand fell: of single weeks, or of all weeks from the first on."""
+    """Pool where came what came: sales of single weeks, or demand of all weeks from the first on."""
     scores, keys = [np.empty((COPIES, 0))], [np.empty(0, dtype=np.int64)]
     for outcome in outcomes:
         some = slice(None, None, max(1, -(-len(outcome.mean) // ENOUGH_SERIES)))
         target = _targets(outcome.mean[some], summed)
-        actual = np.maximum(_targets(outcome.actual[some], summed), 0.0)
+        came = outcome.wanted if summed and outcome.wanted is not None else outcome.actual
+        actual = np.maximum(_targets(came[some], summed), 0.0)
         known = np.isfinite(actual)
         spread = np.broadcast_to(outcome.dispersion[some][:, None], target.shape)[known]
         scores.append(distribution.score(actual[known] + fractions(int(known.sum())), target[known], spread))

@@ -3,10 +3,14 @@
 from dataclasses import replace
 
 import numpy as np
+import polars as pl
 import pytest
 
+import forecasting
 from forecasting import baselines, global_model
+from forecasting.backtest import wanted
 from forecasting.cells import forecast_prophet
+from forecasting.panel import load
 from forecasting.series import Series
 from forecasting.settings import ForecastSettings
 
@@ -52,3 +56,23 @@ def test_what_was_sold_in_a_week_cut_short_changes_nothing(network, name):
     series, _ = network
     other = np.where(series.stocked_out, np.floor(series.quantity / 2), series.quantity)
     np.testing.assert_array_equal(forecast(name, replace(series, quantity=other)), forecast(name, series))
+
+
+def test_in_a_week_cut_short_at_least_what_was_forecast_was_wanted(panel_file):
+    panel = load(panel_file({("S", "D", "T"): [10] * 8 + [2, 12, 3, 9]}, stocked_out={("S", "D", "T"): {8, 9}}))
+    assert wanted(panel, 8, np.array([[7.0, 7, 7, 7]]), SETTINGS).tolist() == [[7, 12, 3, 9]]
+    assert wanted(panel, 8, np.full((1, 4), np.nan), SETTINGS).tolist() == [[2, 12, 3, 9]]
+
+
+def test_the_distribution_of_a_run_is_of_demand_though_the_shelf_was_empty(panel_file, tmp_path):
+    rng = np.random.default_rng(12)
+    sold, empty = {}, {}
+    for number in range(60):
+        key = (f"S{number}", "D", "T")
+        weeks = rng.poisson(20, 90)
+        empty[key] = set(np.flatnonzero(rng.random(90) < 0.3).tolist())
+        sold[key] = [int(week) // 4 if place in empty[key] else int(week) for place, week in enumerate(weeks)]
+    told = forecasting.run(panel_file(sold, stocked_out=empty), tmp_path / "told")
+    table = pl.read_parquet(told.forecast.with_name("distribution.parquet"))
+    middle = table.filter(level="SKU_DISTRIBUTOR", weeks_ahead=8)["q500"].mean()
+    assert middle > 0.93 * 8 * 20
