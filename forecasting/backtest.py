@@ -1,7 +1,7 @@
 """How good the forecasts would have been: every model at earlier origins, measured at every level that is published."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
@@ -9,7 +9,7 @@ import polars as pl
 from forecasting import distribution, intervals, metrics
 from forecasting.baselines import NAIVE
 from forecasting.hierarchy import Level, add_up_known
-from forecasting.panel import CLASSES, Bools, Floats, Panel, Strings, demand_class
+from forecasting.panel import CLASSES, Bools, Floats, Panel, Strings, demand_class, unconstrained
 from forecasting.settings import ForecastSettings
 
 ALL = "ALL"
@@ -49,6 +49,7 @@ class Scored:
         change: of the history, what scaled errors are scaled by.
         dispersion: (G,) of the history.
         demand_class: (G,) as seen at the origin.
+        wanted: (G, H) demand, as `wanted` has it for the champions' forecasts.
     """
 
     level: str
@@ -58,11 +59,16 @@ class Scored:
     change: metrics.Change
     dispersion: Floats
     demand_class: Strings
+    wanted: Floats | None = None
 
     def outcome(self, model: str, rows: slice = slice(None)) -> intervals.Outcome:
         """What the model's intervals can learn from."""
         return intervals.Outcome(
-            self.means[model][rows], self.actual[rows], self.dispersion[rows], self.demand_class[rows]
+            self.means[model][rows],
+            self.actual[rows],
+            self.dispersion[rows],
+            self.demand_class[rows],
+            None if self.wanted is None else self.wanted[rows],
         )
 
 
@@ -71,10 +77,29 @@ def origins(n_weeks: int, horizon: int, wanted: int, min_training_weeks: int) ->
     return [n_weeks - horizon * back for back in range(1, wanted + 1) if n_weeks - horizon * back >= min_training_weeks]
 
 
+def wanted(panel: Panel, length: int, mean: Floats, settings: ForecastSettings) -> Floats:
+    """Demand (N, H) of the cells after the first `length` periods: what was sold, but where an empty shelf has cut a period short
+    at least what was forecast for it.
+    """
+    end = length + mean.shape[1]
+    sold = panel.quantity[:, length:end]
+    known = unconstrained(panel.quantity[:, :end], panel.stocked_out[:, :end], settings.longest_empty_weeks)
+    cut_short = np.isnan(known[:, length:]) & ~np.isnan(sold)
+    result: Floats = np.where(cut_short, np.fmax(sold, mean), sold)
+    return result
+
+
 def at_origin(
-    panel: Panel, level: Level, length: int, forecasts: Mapping[str, Floats], settings: ForecastSettings
+    panel: Panel,
+    level: Level,
+    length: int,
+    forecasts: Mapping[str, Floats],
+    settings: ForecastSettings,
+    wanted: Floats | None = None,
 ) -> Scored:
-    """Set what each model forecast for the cells (N, H; NaN where a cell had no history) after the first `length` periods beside what came, at a level."""
+    """Set what each model forecast for the cells (N, H; NaN where a cell had no history) after the first `length` periods, and
+    what was `wanted` of them, beside what came, at a level.
+    """
     history = add_up_known(level, panel.quantity[:, :length])
     seen = (~np.isnan(history)).any(axis=1)
     history = history[seen]
@@ -91,37 +116,27 @@ def at_origin(
         change=metrics.naive_change(history),
         dispersion=distribution.dispersion(history),
         demand_class=demand_class(history, settings.new_below_weeks),
+        wanted=None if wanted is None else add_up_known(level, wanted)[seen],
     )
 
 
 def accuracy(scored: Sequence[Scored], settings: ForecastSettings) -> pl.DataFrame:
-    """One row per level, demand class (and ALL), model and origin, of what was scored at one level.
+    """One row per level, demand class (and ALL), model and origin, of what was scored at one level; see `Tally` for the measures.
 
-    wape = sum |F - A| / sum |A| and bias = sum (F - A) / sum A, null where that sum is 0. mase and rmsse are means over
-    the series whose history ever changed. pinball is the mean loss over the intervals' seven quantiles, over mean
-    demand. fva = wape of seasonal naive - wape and skill = 1 - wape / wape of seasonal naive; null for seasonal naive
-    itself. Coverage and pinball are measured with distributions calibrated on the other origins only; null with a single
-    origin. cost_ms is null: it is measured, not reproduced.
+    fva = wape of seasonal naive - wape and skill = 1 - wape / wape of seasonal naive; null for seasonal naive itself. cost_ms is null: it is
+    measured, and a stored table says the same whenever it is made.
     """
-    rows: list[dict[str, object]] = []
-    for score in scored:
-        masks = {name: score.demand_class == name for name in CLASSES}
-        masks = {name: mask for name, mask in masks.items() if mask.any()}
-        masks[ALL] = np.ones(len(score.actual), dtype=np.bool_)
-        for model in score.means:
-            judged = _judge(score, model, [other for other in scored if other is not score], settings)
-            rows += [
-                {
-                    "level": score.level,
-                    "demand_class": name,
-                    "model": model,
-                    "origin_date": score.origin.astype("datetime64[D]").item(),
-                    **_measures(score, model, mask),
-                    **judged.measures(mask),
-                }
-                for name, mask in masks.items()
-                if mask.any()
-            ]
+    rows = [
+        {
+            "level": score.level,
+            "demand_class": name,
+            "model": model,
+            "origin_date": score.origin.astype("datetime64[D]").item(),
+            **tally.measures(),
+        }
+        for score in scored
+        for (name, model), tally in tallies(score, scored, settings).items()
+    ]
     table = pl.DataFrame(
         rows, schema={k: v for k, v in ACCURACY_SCHEMA.items() if k not in ("fva", "skill", "cost_ms")}
     )
@@ -136,44 +151,76 @@ def accuracy(scored: Sequence[Scored], settings: ForecastSettings) -> pl.DataFra
     return valued.select(list(ACCURACY_SCHEMA)).sort("level", "demand_class", "model", "origin_date")
 
 
-def _measures(score: Scored, model: str, mask: Bools) -> dict[str, object]:
-    total = metrics.sums(score.means[model][mask], score.actual[mask], score.change.take(mask))
-    return {
-        "wape": total.wape,
-        "bias": total.bias,
-        "mase": total.mean_mase,
-        "rmsse": total.mean_rmsse,
-        "series": int(mask.sum()),
-    }
-
-
 @dataclass(frozen=True)
-class _Judged:
-    """How the distribution of one model at one origin fared, on some of the members: (G',) rows, (G', H) values, NaN where unknown."""
+class Tally:
+    """What the measures of one model are made of; tallies of several origins add up.
 
-    rows: slice
-    actual: Floats
-    covered: dict[str, Floats]
-    loss: Floats | None
+    Attributes:
+        sums: of the means.
+        series: members judged.
+        points: known points on which the distribution was judged; 0 where there was none.
+        covered: interval -> how many of them lay inside.
+        loss: pinball loss, the mean over the intervals' seven quantiles, over these points.
+        size: absolute demand of these points.
+    """
 
-    def measures(self, mask: Bools) -> dict[str, object]:
-        own = mask[self.rows]
-        actual = self.actual[own]
-        known = ~np.isnan(actual)
-        found: dict[str, object] = dict.fromkeys((*SIDES, "pinball"))
-        if self.loss is None or not known.any():
-            return found
-        found |= {name: float(covered[own][known].mean()) for name, covered in self.covered.items()}
-        size = float(np.abs(actual[known]).mean())
-        return found | {"pinball": float(self.loss[own][known].mean()) / size if size else None}
+    sums: metrics.Sums
+    series: int
+    points: int = 0
+    covered: Mapping[str, float] = field(default_factory=dict)
+    loss: float = 0.0
+    size: float = 0.0
+
+    def __add__(self, other: "Tally") -> "Tally":
+        covered = {name: self.covered.get(name, 0.0) + other.covered.get(name, 0.0) for name in SIDES}
+        return Tally(
+            self.sums + other.sums, self.series + other.series, self.points + other.points, covered,
+            self.loss + other.loss, self.size + other.size,
+        )  # fmt: skip
+
+    def measures(self) -> dict[str, float | int | None]:
+        """wape = sum |F - A| / sum |A| and bias = sum (F - A) / sum A, null where that sum is 0; mase and rmsse, the means over the
+        series whose history ever changed; pinball, the mean loss over mean demand; the shares inside the intervals.
+        """
+        return {
+            "wape": self.sums.wape,
+            "bias": self.sums.bias,
+            "mase": self.sums.mean_mase,
+            "rmsse": self.sums.mean_rmsse,
+            "pinball": self.loss / self.size if self.size else None,
+            **{name: self.covered[name] / self.points if self.points else None for name in SIDES},
+            "series": self.series,
+        }
 
 
-def _judge(score: Scored, model: str, others: Sequence[Scored], settings: ForecastSettings) -> _Judged:
-    rows = _evenly(score)
-    actual = score.actual[rows]
+def tallies(score: Scored, scored: Sequence[Scored], settings: ForecastSettings) -> dict[tuple[str, str], Tally]:
+    """(demand class or ALL, model) -> how it fared at one of the origins.
+
+    The distribution that coverage and pinball loss are of is calibrated on the other origins only; with a single origin there is none.
+    """
+    masks = {name: score.demand_class == name for name in CLASSES} | {ALL: np.ones(len(score.actual), dtype=np.bool_)}
+    others = [other for other in scored if other is not score]
+    found = {}
+    for model in score.means:
+        rows = _evenly(score)
+        judged = _judge(score, model, others, rows, settings)
+        for name, mask in masks.items():
+            if mask.any():
+                sums = metrics.sums(score.means[model][mask], score.actual[mask], score.change.take(mask))
+                tally = Tally(sums, int(mask.sum()))
+                found[name, model] = tally + judged(mask[rows]) if judged else tally
+    return found
+
+
+def _judge(
+    score: Scored, model: str, others: Sequence[Scored], rows: slice, settings: ForecastSettings
+) -> Callable[[Bools], Tally] | None:
+    """How the model's distribution fared on some of the rows: a function of which of them to count."""
     outcomes = [other.outcome(model, _evenly(other)) for other in others if model in other.means]
     if not outcomes:
-        return _Judged(rows, actual, {}, None)
+        return None
+    actual = score.actual[rows]
+    known = ~np.isnan(actual)
     fitted = intervals.calibrate(outcomes, settings.min_pool, summed=False)
     quantiles = fitted.quantiles(
         score.means[model][rows], score.dispersion[rows], score.demand_class[rows], intervals.PROBABILITIES
@@ -185,7 +232,13 @@ def _judge(score: Scored, model: str, others: Sequence[Scored], settings: Foreca
     level = np.array(intervals.PROBABILITIES)
     above = np.maximum(actual, 0.0)[:, :, None] - np.floor(quantiles)
     loss = np.maximum(level * above, (level - 1.0) * above).mean(axis=2)
-    return _Judged(rows, actual, covered, loss)
+
+    def count(own: Bools) -> Tally:
+        at = known & own[:, None]
+        inside = {name: float(shares[at].sum()) for name, shares in covered.items()}
+        return Tally(metrics.Sums(), 0, int(at.sum()), inside, float(loss[at].sum()), float(np.abs(actual[at]).sum()))
+
+    return count
 
 
 def _evenly(score: Scored) -> slice:

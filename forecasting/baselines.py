@@ -24,6 +24,7 @@ IMAPA = "imapa"
 
 SEASON = 52
 CYCLE = 4
+DAYS_OF_WEEK = 7
 YOUNG_WEEKS = 8
 YOUNG_WEIGHT = 4.0
 ALPHAS = np.array([0.0, 0.01, 0.02, 0.03, 0.045, 0.06, 0.08, 0.1, 0.13, 0.16, 0.2, 0.25, 0.32, 0.4, 0.5, 0.65, 0.8])
@@ -36,7 +37,13 @@ LONGEST_BUCKET = 8
 
 def naive(series: Series, settings: ForecastSettings) -> SeriesForecast:
     """Seasonal naive on what was sold, empty shelf or not."""
-    return _named(seasonal_naive(series.quantity, len(series.future)), NAIVE)
+    season, cycle = (SEASON, CYCLE) if is_weekly(series) else (DAYS_OF_WEEK, DAYS_OF_WEEK)
+    return _named(seasonal_naive(series.quantity, len(series.future), season, cycle), NAIVE)
+
+
+def is_weekly(series: Series) -> bool:
+    """Whether periods are weeks; else they are days."""
+    return len(series.dates) < 2 or bool(series.dates[1] - series.dates[0] >= np.timedelta64(DAYS_OF_WEEK, "D"))
 
 
 def ses(series: Series, settings: ForecastSettings) -> SeriesForecast:
@@ -128,12 +135,13 @@ def smooth(quantity: Floats, alphas: Floats = ALPHAS) -> tuple[Floats, Floats, F
         return level[at] + weight[at] * first[at], alphas[best], np.maximum(loss[at], 0.0) / known.sum(axis=1)
 
 
-def seasonal_naive(quantity: Floats, horizon: int) -> Floats:
+def seasonal_naive(quantity: Floats, horizon: int, season: int = SEASON, cycle: int = CYCLE) -> Floats:
     """Last year's same week; without one, the same position in the last four weeks.
 
     Args:
         quantity: (N, T) history; NaN where a week is unknown.
         horizon: H weeks ahead.
+        season, cycle: 52 and 4 weeks; 7 days for days.
 
     Returns:
         (N, H): for each week the value 52 weeks before where the history has it, else the latest known value a multiple
@@ -143,7 +151,7 @@ def seasonal_naive(quantity: Floats, horizon: int) -> Floats:
     ahead = np.full((size, horizon), np.nan)
     last = _last_known(quantity)
     for step in range(horizon):
-        for back in (SEASON, *range(CYCLE, length + step + 1, CYCLE)):
+        for back in (season, *range(cycle, length + step + 1, cycle)):
             week = length + step - back
             if 0 <= week < length:
                 ahead[:, step] = np.where(np.isnan(ahead[:, step]), quantity[:, week], ahead[:, step])

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
+from forecasting.chunks import FAILED
 from forecasting.panel import Dates, Floats
 
 Codes = npt.NDArray[np.int32]
@@ -73,6 +74,20 @@ class Candidates:
         """(N,) what made each series' forecast from an origin: the model, or what took its place."""
         names = np.array([model, *(note.split(":")[0] for note in self.notes[1:])], dtype=np.str_)
         return np.asarray(names[self.note[model][origin]])
+
+    def failures(self) -> list[str]:
+        """Which model failed on how many series, and the first error."""
+        failed = [place for place, note in enumerate(self.notes) if note.startswith(FAILED)]
+        problems = []
+        for model in sorted(self.note):
+            wrong = np.isin(self.note[model], failed)
+            if wrong.any():
+                place, row = np.argwhere(wrong)[0]
+                text = self.notes[int(self.note[model][place, row])].split(": ", 1)[1]
+                name = " / ".join(str(code) for code in self.series.row(int(row)))
+                count = int(wrong.any(axis=0).sum())
+                problems.append(f"{model} failed on {count} series; seasonal naive took its place. {name}: {text}")
+        return problems
 
     def tables(self) -> Iterator[pa.Table]:
         """The candidates to keep, one table per model and origin, in the order of the series."""

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from forecasting.baselines import NAIVE, seasonal_naive
+from forecasting.baselines import NAIVE, naive
 from forecasting.panel import DAYS, Bools, Dates, Every, Floats, Panel
 from forecasting.series import Forecaster, Series, SeriesForecast
 from forecasting.settings import ForecastSettings
@@ -233,14 +233,14 @@ def _forecast(forecaster: Forecaster, series: Series, settings: ForecastSettings
             raise ValueError("the forecast is not finite")
     except Exception as error:  # noqa: BLE001  whatever a model may raise, the other series go on
         if size == 1:
-            return _instead(series, error)
+            return _instead(series, settings, error)
     half = size // 2
     parts = [_forecast(forecaster, series.take(rows), settings) for rows in (slice(0, half), slice(half, size))]
     return SeriesForecast(np.concatenate([part.mean for part in parts]), np.concatenate([part.model for part in parts]))
 
 
-def _instead(series: Series, error: Exception) -> SeriesForecast:
-    mean = np.maximum(np.nan_to_num(seasonal_naive(series.quantity, len(series.future)), nan=0.0, posinf=0.0), 0.0)
+def _instead(series: Series, settings: ForecastSettings, error: Exception) -> SeriesForecast:
+    mean = np.nan_to_num(naive(series, settings).mean, nan=0.0, posinf=0.0)
     return SeriesForecast(mean, np.array([f"{FAILED}: {type(error).__name__}: {error}"]))
 
 

@@ -15,3 +15,7 @@ class PanelError(ForecastError):
         self.problem = problem
         self.next_step = next_step
         super().__init__(f"{path}: {problem}. {next_step}")
+
+
+class BacktestError(ForecastError):
+    """A backtest that was asked for cannot be made."""

@@ -29,7 +29,7 @@ from forecasting import backtest, candidates, global_model, learned, store, tabl
 from forecasting import panel as demand
 from forecasting.candidates import Candidates
 from forecasting.cells import MODELS, pool
-from forecasting.chunks import CHUNK_SERIES, FAILED, Origin, Plan, forecast_chunk, frame_of, with_history
+from forecasting.chunks import CHUNK_SERIES, Origin, Plan, forecast_chunk, frame_of, with_history
 from forecasting.global_model import GlobalModel
 from forecasting.settings import ForecastSettings
 
@@ -179,20 +179,18 @@ def forecast_groups(
     out_dir: Path, run: str, groups: Sequence[int], *, processes: int | None = None, progress: Progress | None = None
 ) -> None:
     """Forecast the chunks of all groups on this machine."""
-    wanted = processes or len(os.sched_getaffinity(0))
     work = store.work_folder(out_dir, run)
     if not groups or store.stands(out_dir, run):
         return
     chunks = len(_read_job(work)["chunks"])
-    if wanted == 1 or chunks <= SMALL_CHUNKS:
+    count = workers(processes, chunks)
+    if count == 1:
         for done, group in enumerate(groups):
             _tell(progress, 1 + done, 2 + len(groups), f"chunks, group {group + 1} of {len(groups)}")
             forecast_group(out_dir, run, group)
         return
-    with _one_thread_each(), ProcessPoolExecutor(
-        min(wanted, len(groups)), multiprocessing.get_context("spawn"), initializer=_end_with_parent
-    ) as pool:  # fmt: skip
-        started = [pool.submit(forecast_group, out_dir, run, group) for group in groups]
+    with executor(min(count, len(groups))) as started_processes:
+        started = [started_processes.submit(forecast_group, out_dir, run, group) for group in groups]
         for done, future in enumerate(as_completed(started)):
             future.result()
             _tell(progress, 1 + done, 2 + len(groups), f"chunks, {done + 1} of {len(groups)} groups")
@@ -348,14 +346,21 @@ def _learn(work: Path, out_dir: Path, panel: demand.Panel, outset: _Outset) -> t
         store.bring(store.folder(out_dir, outset.before) / LEARNED_FILE, work / LEARNED_FILE)
         models = learned.read(work / LEARNED_FILE)
     else:
-        models = [_learn_at(panel, origin, plan.horizon) for origin in plan.origins]
+        models = [learn_at(panel, origin, plan.horizon) for origin in plan.origins]
         learned.write(work / LEARNED_FILE, models)
     origins = tuple(replace(origin, learned=model) for origin, model in zip(plan.origins, models, strict=True))
-    problems = list(dict.fromkeys(model.problem for model in models if model and model.problem))
-    return replace(plan, origins=origins), problems
+    plan = replace(plan, origins=origins)
+    return plan, learning_problems(plan)
 
 
-def _learn_at(panel: demand.Panel, origin: Origin, horizon: int) -> GlobalModel | None:
+def learning_problems(plan: Plan) -> list[str]:
+    """Why something could not be learnt."""
+    models = [origin.learned for origin in plan.origins]
+    return list(dict.fromkeys(model.problem for model in models if model and model.problem))
+
+
+def learn_at(panel: demand.Panel, origin: Origin, horizon: int) -> GlobalModel | None:
+    """What all series up to an origin, or a sample of them, have to teach; None where there are none."""
     rows = with_history(panel, origin.length)
     if not len(rows):
         return None
@@ -423,13 +428,22 @@ def _forecast_one(work: Path, chunk: int) -> None:
     os.replace(beside, _out(work, chunk))
 
 
+def workers(processes: int | None, chunks: int) -> int:
+    """How many processes to use for so many chunks."""
+    if chunks <= SMALL_CHUNKS:
+        return 1
+    return min(processes or len(os.sched_getaffinity(0)), chunks)
+
+
 @contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Processes started inside use one thread for their arithmetic: there is a process per core."""
+def executor(processes: int) -> Iterator[ProcessPoolExecutor]:
+    """Processes that use one thread each for their arithmetic, as there is one per core, and that end when this one is killed."""
     before = {name: os.environ.get(name) for name in ONE_THREAD}
     os.environ.update(ONE_THREAD)
+    spawn = multiprocessing.get_context("spawn")
     try:
-        yield
+        with ProcessPoolExecutor(processes, spawn, initializer=_end_with_parent) as pool:
+            yield pool
     finally:
         for name, value in before.items():
             if value is None:
@@ -439,7 +453,6 @@ def _one_thread_each() -> Iterator[None]:
 
 
 def _end_with_parent() -> None:
-    """Let this process end when the one that started it is killed."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=lambda: (wait([parent.sentinel]), os._exit(1)), daemon=True).start()
@@ -460,7 +473,7 @@ def _collect(work: Path, target: Path) -> tuple[int, dict[str, float]]:
         found.add(candidates.read(work / CANDIDATES_FILE, unchanged, job["kept"]))
     for chunk in range(len(job["chunks"])):
         found.add(pl.read_parquet(_out(work, chunk)))
-    problems = [*job["problems"], *_failures(found)]
+    problems = [*job["problems"], *found.failures()]
     if not lengths:
         needed = settings.min_training_weeks + horizon
         problems.append(f"No accuracy: the panel has {len(panel.weeks)} weeks and a backtest needs {needed}.")
@@ -485,21 +498,6 @@ def _collect(work: Path, target: Path) -> tuple[int, dict[str, float]]:
         }
         store.write_json(beside / store.RUN_FILE, facts)
     return series.height - int(series["unchanged"].sum()), found.seconds
-
-
-def _failures(found: Candidates) -> list[str]:
-    """Which model failed on how many series, and the first error."""
-    problems = []
-    for model in sorted(found.note):
-        failed = [place for place, note in enumerate(found.notes) if note.startswith(FAILED)]
-        wrong = np.isin(found.note[model], failed).any(axis=0)
-        if wrong.any():
-            row = int(wrong.argmax())
-            codes = found.note[model][:, row]
-            text = found.notes[int(codes[np.isin(codes, failed)][0])].split(": ", 1)[1]
-            name = " / ".join(str(code) for code in found.series.row(row))
-            problems.append(f"{model} failed on {wrong.sum()} series; seasonal naive took its place. {name}: {text}")
-    return problems
 
 
 def _remove(work: Path) -> None:

@@ -2,7 +2,8 @@
 years.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from forecasting.prophet_batch import DEFAULT_TOLERANCE, ProphetSettings, Tolerance
 
@@ -81,3 +82,16 @@ class ForecastSettings:
     champion_margin: float = 0.01
     champion_bias: float = 0.3
     champion_points: int = 400
+
+
+def settings_for(every: Literal["week", "day"]) -> ForecastSettings:
+    """The settings for weeks, or for days: the same spans of time, and Prophet's weekly season."""
+    weekly = ForecastSettings()
+    if every == "week":
+        return weekly
+    spans = ("min_history_weeks", "new_below_weeks", "longest_empty_weeks", "min_training_weeks")
+    return replace(
+        weekly,
+        prophet=replace(weekly.prophet, weekly_seasonality=3),
+        **{name: 7 * getattr(weekly, name) for name in spans},
+    )

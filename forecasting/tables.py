@@ -99,12 +99,18 @@ def write(
         settings: what decides champions, intervals and classes.
         incumbent: demand class -> its champion so far.
     """
-    champions = champion.choose(_origins(panel, found, lengths, settings), settings, incumbent)
+    origins = [origin_at(panel, found, place, length, settings) for place, length in enumerate(lengths, start=1)]
+    champions = champion.choose(origins, settings, incumbent)
+    del origins
     classes = demand.demand_class(panel.quantity, settings.new_below_weeks)
     chosen = _choose(panel, found, champions, classes, settings)
     tried = [
         _with_ensembles(panel, found, place, length, champions, settings)
         for place, length in enumerate(lengths, start=1)
+    ]
+    wanted = [
+        backtest.wanted(panel, length, means[CHAMPION], settings) if CHAMPION in means else None
+        for length, means in zip(lengths, tried, strict=True)
     ]
     accuracy: list[pl.DataFrame] = []
     wape: dict[str, dict[str, float | None]] = {}
@@ -114,8 +120,8 @@ def write(
     ):
         for level in hierarchy.levels(panel.series) if panel.cutoff is not None else []:
             scored = [
-                backtest.at_origin(panel, level, length, means, settings)
-                for length, means in zip(lengths, tried, strict=True)
+                backtest.at_origin(panel, level, length, means, settings, of_champions)
+                for length, means, of_champions in zip(lengths, tried, wanted, strict=True)
             ]
             accuracy.append(backtest.accuracy(scored, settings))
             for model, value in _overall(scored).items():
@@ -138,21 +144,17 @@ def plain_schema(schema: pa.Schema) -> pa.Schema:
     return pa.schema([(field.name, pa.string() if field.type in plain else field.type) for field in schema])
 
 
-def _origins(panel: Panel, found: Candidates, lengths: list[int], settings: ForecastSettings) -> list[champion.Origin]:
-    origins = []
-    for place, length in enumerate(lengths, start=1):
-        history = panel.quantity[:, :length]
-        seen = np.asarray((~np.isnan(history)).any(axis=1))
-        origins.append(
-            champion.Origin(
-                date=panel.weeks[length - 1],
-                means={model: mean[place][seen] for model, mean in _whole(found, place, seen).items()},
-                actual=panel.quantity[seen, length : length + found.horizon],
-                history=history[seen],
-                demand_class=demand.demand_class(history[seen], settings.new_below_weeks),
-            )
-        )
-    return origins
+def origin_at(panel: Panel, found: Candidates, place: int, length: int, settings: ForecastSettings) -> champion.Origin:
+    """What the candidates said at an origin and what came, for champions to be chosen by."""
+    history = panel.quantity[:, :length]
+    seen = np.asarray((~np.isnan(history)).any(axis=1))
+    return champion.Origin(
+        date=panel.weeks[length - 1],
+        means={model: mean[place][seen] for model, mean in _whole(found, place, seen).items()},
+        actual=panel.quantity[seen, length : length + found.horizon],
+        history=history[seen],
+        demand_class=demand.demand_class(history[seen], settings.new_below_weeks),
+    )
 
 
 def _whole(found: Candidates, place: int, seen: Bools) -> dict[str, Floats]:

@@ -352,6 +352,40 @@ def forecast(settings: Settings, as_json: bool) -> int:
 
 
 @main.command()
+@click.argument("panel", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=False)
+@click.option("--key", help="The columns that tell series apart, with commas between [default: those of our panel].")
+@click.option("--date", "period", help="The column with the date [default: week_start, or business_date for days].")
+@click.option("--quantity", default="qty_base", show_default=True, help="The column with what was sold.")
+@click.option("--every", type=click.Choice(["week", "day"]), default="week", show_default=True)
+@click.option("--horizon", type=click.IntRange(1), default=8, show_default=True, help="Weeks or days ahead.")
+@click.option("--origins", type=click.IntRange(1), default=3, show_default=True, help="Earlier cut-offs to try.")
+@click.option("--models", default="", help="Only these models, with commas between [default: the whole pool].")
+@click.option(
+    "--gaps",
+    type=click.Choice(["zero", "unknown"]),
+    help="What a period without a row means, after a series' first [default: zero; unknown for our own panel].",
+)
+@common
+def backtest(settings: Settings, as_json: bool, panel: Path | None, gaps: str | None, **options: Any) -> int:
+    """Try every model at earlier cut-offs of PANEL, a Parquet or CSV file of sales; by default the panel that `build` wrote.
+
+    PANEL has a row per series and day or week. Prints, for each demand class, the models with the best first: WAPE, the skill against seasonal naive, MASE,
+    RMSSE, bias, pinball loss, the coverage of the intervals, and CPU milliseconds per series. Writes nothing.
+    """
+    from sellthrough import trial
+
+    with terminal.progress("backtest") as progress:
+        report = trial.run(
+            settings, panel, zero=(gaps or ("zero" if panel else "unknown")) == "zero", progress=progress, **options
+        )
+    if as_json:
+        terminal.show_json(report)
+    else:
+        trial.show(report)
+    return FINE
+
+
+@main.command()
 @common
 def alert(settings: Settings, as_json: bool) -> int:
     """Build and test what is downstream of the forecast, alerts among them (dbt phase 2)."""

@@ -103,11 +103,10 @@ def prepare_forecast(settings: Settings, progress: Progress | None = None) -> di
     import forecasting
 
     panel = warehouse.passed_build(settings)["panel"]
-    skus = settings.forecast / "panel_sku.parquet"
     prepared = forecasting.prepare(
         settings.panel,
         settings.forecast,
-        groups=skus if skus.exists() else None,
+        groups=settings.panel_skus if settings.panel_skus.exists() else None,
         horizon_weeks=settings.horizon_weeks,
         origins=settings.forecast_origins,
         progress=progress,

@@ -1,8 +1,8 @@
 """What a forecast of many series costs: from a panel to the stored forecast, then again with nothing new, then with one series in a hundred changed.
 
 `python benchmarks/forecasting/scale.py [--series 100000]` makes a panel of weekly series, some steady, most intermittent, a third seasonal, some
-young, and runs `forecasting.run` on it in a process of its own. Prints seconds, CPU seconds (of all processes), and the largest resident memory of all processes
-together; as JSON with --json.
+young, and runs `forecasting.run` on it in a process of its own. Prints seconds, CPU seconds (of all processes), and the largest resident memory of all
+processes together; as JSON with --json.
 """
 
 from __future__ import annotations

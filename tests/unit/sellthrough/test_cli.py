@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import zipfile
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ COMMANDS = (
     "check",
     "build",
     "forecast",
+    "backtest",
     "alert",
     "publish",
     "run",
@@ -35,6 +37,45 @@ def test_every_command_takes_home_as_of_and_json(command: str) -> None:
 
     assert shown.exit_code == 0
     assert all(option in shown.output for option in ("--home", "--as-of", "--json"))
+
+
+@pytest.fixture
+def weekly_sales(tmp_path: Path) -> list[str]:
+    """A file of two series of forty weeks, and how to name its columns."""
+    start = date(2025, 1, 6)
+    lines = [f"{item},{start + timedelta(weeks=week)},{week % 4 + 1}" for item in "ab" for week in range(40)]
+    (tmp_path / "sales.csv").write_text("\n".join(["item,monday,sold", *lines]))
+    return ["backtest", str(tmp_path / "sales.csv"), "--key", "item", "--date", "monday", "--quantity", "sold"]
+
+
+def test_a_backtest_of_a_file_prints_a_table_for_each_class_and_writes_nothing(
+    weekly_sales: list[str], tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    ended = CliRunner().invoke(cli.main, [*weekly_sales, "--models", "ses", "--home", str(home)])
+
+    assert ended.exit_code == 0
+    assert "2 series of 40 periods to 2025-10-06" in ended.stdout
+    assert "SMOOTH: served by" in ended.stdout
+    assert "seasonal_naive" in ended.stdout
+    assert not home.exists()
+
+
+def test_a_backtest_as_json_has_a_row_for_each_class_and_model(weekly_sales: list[str]) -> None:
+    ended = CliRunner().invoke(cli.main, [*weekly_sales, "--models", "ses", "--horizon", "4", "--json"])
+
+    report = json.loads(ended.stdout)
+    assert {(row["demand_class"], row["model"]) for row in report["rows"]} == {
+        (name, model) for name in ("SMOOTH", "ALL") for model in ("ses", "seasonal_naive")
+    }
+    assert len(report["origins"]) == 3
+
+
+def test_a_backtest_that_cannot_be_made_says_why(weekly_sales: list[str]) -> None:
+    ended = CliRunner().invoke(cli.main, [*weekly_sales, "--horizon", "30"])
+
+    assert ended.exit_code == 3
+    assert "needs 56. Give a shorter --horizon or a longer history." in ended.stderr
 
 
 def test_a_check_of_an_archive_writes_the_rows_of_each_feed(tmp_path: Path) -> None:
