@@ -13,7 +13,7 @@ from forecasting.panel import CLASSES, Bools, Floats, Panel, Strings, demand_cla
 from forecasting.settings import ForecastSettings
 
 ALL = "ALL"
-JUDGED_SERIES = 20_000
+JUDGED_SERIES = 5_000
 """Of more series of one origin, evenly spaced ones are enough to measure coverage and pinball loss by."""
 
 ACCURACY_SCHEMA: dict[str, pl.DataType] = {
@@ -169,9 +169,9 @@ class _Judged:
 
 
 def _judge(score: Scored, model: str, others: Sequence[Scored], settings: ForecastSettings) -> _Judged:
-    rows = slice(None, None, max(1, -(-len(score.actual) // JUDGED_SERIES)))
+    rows = _evenly(score)
     actual = score.actual[rows]
-    outcomes = [other.outcome(model) for other in others if model in other.means]
+    outcomes = [other.outcome(model, _evenly(other)) for other in others if model in other.means]
     if not outcomes:
         return _Judged(rows, actual, {}, None)
     fitted = intervals.calibrate(outcomes, settings.min_pool, summed=False)
@@ -186,3 +186,7 @@ def _judge(score: Scored, model: str, others: Sequence[Scored], settings: Foreca
     above = np.maximum(actual, 0.0)[:, :, None] - np.floor(quantiles)
     loss = np.maximum(level * above, (level - 1.0) * above).mean(axis=2)
     return _Judged(rows, actual, covered, loss)
+
+
+def _evenly(score: Scored) -> slice:
+    return slice(None, None, max(1, -(-len(score.actual) // JUDGED_SERIES)))

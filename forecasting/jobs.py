@@ -61,6 +61,7 @@ class ForecastReport:
         series: cells forecast.
         fitted: cells that were fitted; the others are unchanged since a run of the same cut-off, whose candidates were taken.
         models: cells per model; a fallback says why in brackets.
+        champions: demand class -> the model that serves it.
         wape: model -> level -> sum |F - A| / sum |A| over all origins; None where nothing was sold.
         origins: the backtest's origins, latest first.
         cpu_ms: model -> CPU milliseconds per fitted cell, over all origins.
@@ -74,6 +75,7 @@ class ForecastReport:
     series: int
     fitted: int
     models: dict[str, int]
+    champions: dict[str, str]
     wape: dict[str, dict[str, float | None]]
     origins: tuple[date, ...]
     cpu_ms: dict[str, float]
@@ -525,6 +527,7 @@ def _report(out_dir: Path, run: str, reused: bool, fitted: int, seconds: dict[st
         series=facts["series"],
         fitted=fitted,
         models=facts["models"],
+        champions=facts["champions"],
         wape=facts["wape"],
         origins=tuple(date.fromisoformat(origin) for origin in facts["origins"]),
         cpu_ms={model: round(1000 * spent / max(1, fitted), 3) for model, spent in sorted(seconds.items())},

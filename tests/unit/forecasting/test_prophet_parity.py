@@ -129,6 +129,19 @@ def test_additive_forecasts_are_those_of_another_optimizer_to_a_thousandth(calen
     assert relative(target(ours, of), exact.mean).max() < 1e-3
 
 
+@pytest.mark.parametrize("mode", ["additive", "multiplicative"])
+def test_days_with_a_weekly_season_agree_too(calendar, mode):
+    dates, future = calendar(200, ahead=28, step=1)
+    rng = np.random.default_rng(9)
+    y = rng.poisson(5 + 3 * np.sin(2 * np.pi * np.arange(200) / 7), (5, 200)).astype(float)
+    y[1, :60] = np.nan
+    of = ProphetSettings(seasonality_mode=mode)
+    ours = prophet_batch.forecast(dates, y, future, of, TIGHT_TOLERANCE)
+    exact = prophet_stan.forecast(dates, y, future, of, effort="exact")
+    assert (ours.components["weekly"] != 0).any(axis=1).all()
+    assert relative(ours.mean, exact.mean).max() < 1e-3
+
+
 def test_prophet_as_shipped_stops_short_of_the_optimum_never_beyond(calendar, demand):
     dates, future = calendar(110)
     y = demand(8, 110, seed=3)
@@ -184,7 +197,7 @@ def test_made_series_agree_whatever_the_settings(calendar, values, of):
 
 
 @pytest.mark.long
-@settings(max_examples=600, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 @given(SOME_SERIES, SOME_SETTINGS)
 def test_many_made_series_agree(calendar, values, of):
     check_made_series(calendar, values, of)
@@ -195,6 +208,6 @@ def test_many_made_series_agree(calendar, values, of):
 @pytest.mark.parametrize("name", GRID)
 def test_ninety_five_of_a_hundred_series_are_within_one_percent(calendar, demand, name, weeks):
     dates, future = calendar(weeks)
-    difference, gain = compare(dates, demand(30, weeks, seed=weeks), future, GRID[name])
+    difference, gain = compare(dates, demand(20, weeks, seed=weeks), future, GRID[name])
     assert gain.min() > -allowed(GRID[name])
     assert np.quantile(difference, 0.95) < 0.01

@@ -81,6 +81,16 @@ def test_changepoints_that_are_not_needed_are_exactly_zero():
     assert (found.parameters[1, 2:8] != 0).any()
 
 
+def test_changepoints_that_come_and_go_under_a_loose_prior_end_at_exactly_zero_or_clearly_not():
+    wandering = np.cumsum(np.random.default_rng(1).normal(0, 0.1, (300, 60)), axis=1)
+    of = replace(problem(wandering / np.abs(wandering).max(axis=1)[:, None]), changepoint_scale=3.0)
+    found = solve(of, TIGHT_TOLERANCE)
+
+    delta = np.abs(found.parameters[:, 2:8])
+    assert found.converged.all()
+    assert ((delta == 0) | (delta > 1e-6)).all()
+
+
 def test_a_weight_of_two_is_the_point_twice_and_of_zero_not_at_all():
     rng = np.random.default_rng(2)
     y = rng.random((1, 40))

@@ -240,12 +240,12 @@ def test_a_check_of_a_file_that_cannot_be_read_says_so(landing, tmp_path):
 def test_a_check_tells_what_would_load_with_a_warning_and_what_it_sums_up_to(landing, invoice, tmp_path):
     lines = invoice(("A", 1, "2026-03-01", "2", "10"), ("B", 1, "2026-03-01", "3", "5.5"))
     path = tmp_path / "dms_invoice_line_2026-03-01.csv"
-    path.write_text(lines + "INVOICE,C,1,2026-03-01,O1,S1,1,DOZ,7\nINVOICE,D,1,2026-03-01,O1,S1,x,EA,100\n")
+    path.write_text(lines + "INVOICE,C,1,2026-03-01,O1,S1,1,DRUM,7\nINVOICE,D,1,2026-03-01,O1,S1,x,EA,100\n")
 
     report = ingest.check(landing.home, path, profile="csv_generic")
 
     (flagged,) = report.flagged
-    assert (flagged.rule, flagged.column, flagged.records, flagged.values) == ("unknown_unit", "unit", 1, {"DOZ": 1})
+    assert (flagged.rule, flagged.column, flagged.records, flagged.values) == ("unknown_unit", "unit", 1, {"DRUM": 1})
     assert report.sums == {"qty": Decimal("6"), "value_net": Decimal("22.5")}
 
 
@@ -255,8 +255,8 @@ STOCK = "business_date,sender_sku_code,closing_qty,unit\n2026-03-01,S1,5,{unit}\
 def archive(path: Path, invoice) -> Path:
     with zipfile.ZipFile(path, "w") as packed:
         packed.writestr("dms_invoice_line_2026-03-01.csv", invoice(("A", 1, "2026-03-01", "1", "1")))
-        packed.writestr("dms_stock_2026-03-01_a.csv", STOCK.format(unit="DOZ"))
-        packed.writestr("dms_stock_2026-03-01_b.csv", STOCK.format(unit="DOZ").replace("S1", "S2"))
+        packed.writestr("dms_stock_2026-03-01_a.csv", STOCK.format(unit="DRUM"))
+        packed.writestr("dms_stock_2026-03-01_b.csv", STOCK.format(unit="DRUM").replace("S1", "S2"))
     return path
 
 
@@ -265,7 +265,7 @@ def test_a_check_adds_up_the_members_of_an_archive_by_feed(landing, invoice, tmp
 
     (stock,) = report.others
     assert (report.feed, report.sums["qty"]) == ("dms_invoice_line", 1)
-    assert (stock.feed, stock.sums, stock.flagged[0].values) == ("dms_stock", {"closing_qty": 10}, {"DOZ": 2})
+    assert (stock.feed, stock.sums, stock.flagged[0].values) == ("dms_stock", {"closing_qty": 10}, {"DRUM": 2})
 
 
 def test_a_check_of_one_feed_passes_over_the_members_of_others(landing, invoice, tmp_path):

@@ -42,7 +42,7 @@ def test_a_check_of_an_archive_writes_the_rows_of_each_feed(tmp_path: Path) -> N
         packed.writestr("sku_2026-03-01.csv", "sku_code,sku_name\nS1,Soap\n")
         packed.writestr(
             "dms_stock_2026-03-01.csv",
-            "business_date,sender_sku_code,closing_qty,unit\n2026-03-01,S1,5,DOZ\n",
+            "business_date,sender_sku_code,closing_qty,unit\n2026-03-01,S1,5,DRUM\n",
         )
     arguments = ["check", str(tmp_path / "x.zip"), "--profile", "csv_generic", "--sender", "D1"]
     options = ["--home", str(tmp_path / "home"), "--rows", str(tmp_path / "rows.parquet")]
@@ -53,7 +53,7 @@ def test_a_check_of_an_archive_writes_the_rows_of_each_feed(tmp_path: Path) -> N
     (further,) = {path.name for path in tmp_path.glob("*.parquet")} - {"rows.parquet"}
     assert further == "rows.dms_stock.parquet"
     assert "Sums of what would load: closing_qty 5.000" in ended.output
-    assert "DOZ (1)" in ended.output
+    assert "DRUM (1)" in ended.output
 
 
 def test_a_wrong_date_is_a_usage_error(tmp_path: Path) -> None:
