@@ -4,14 +4,28 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting import prophet_batch
-from forecasting.baselines import seasonal_naive, young_level
-from forecasting.panel import Floats, Strings, unconstrained
+from forecasting.baselines import (
+    ADIDA,
+    IMAPA,
+    NAIVE,
+    SES,
+    TSB,
+    YOUNG,
+    adida,
+    demand_known,
+    imapa,
+    naive,
+    seasonal_naive,
+    ses,
+    tsb,
+    young_level,
+)
+from forecasting.global_model import LIGHTGBM, SEASONAL_SES, GlobalModel, lightgbm_direct, seasonal_ses
+from forecasting.panel import Strings
 from forecasting.series import Forecaster, Series, SeriesForecast
 from forecasting.settings import ForecastSettings
 
 PROPHET = "prophet_batch"
-NAIVE = "seasonal_naive"
-YOUNG = "young_item"
 
 
 def forecast_prophet(series: Series, settings: ForecastSettings) -> SeriesForecast:
@@ -21,13 +35,13 @@ def forecast_prophet(series: Series, settings: ForecastSettings) -> SeriesForeca
     would make every slow seller look like one in decline.
     """
     quantity, future = series.quantity, series.future
-    known = _after_first_sale(unconstrained(quantity, series.stocked_out, settings.longest_empty_weeks))
+    known = demand_known(series, settings)
     count = (~np.isnan(known)).sum(axis=1)
     fit = prophet_batch.forecast(
         series.dates, np.where((count >= settings.min_history_weeks)[:, None], known, np.nan), future,
         settings.prophet, settings.tolerance,
     )  # fmt: skip
-    naive = seasonal_naive(quantity, len(future))
+    last_year = seasonal_naive(quantity, len(future))
     level = young_level(quantity, len(future), settings.young_share)
     with np.errstate(invalid="ignore"):
         highest = np.nan_to_num(quantity, nan=0.0).max(axis=1, initial=0.0)
@@ -50,30 +64,30 @@ def forecast_prophet(series: Series, settings: ForecastSettings) -> SeriesForeca
         ],
         PROPHET,
     ).astype(np.str_)
-    mean = np.where(_starts(model, YOUNG)[:, None], level, np.where(_starts(model, NAIVE)[:, None], naive, fit.mean))
+    mean = np.where(
+        _starts(model, YOUNG)[:, None], level, np.where(_starts(model, NAIVE)[:, None], last_year, fit.mean)
+    )
     return SeriesForecast(np.maximum(mean, 0.0), model)
-
-
-def forecast_naive(series: Series, settings: ForecastSettings) -> SeriesForecast:
-    """Seasonal naive on what was sold, empty shelf or not."""
-    mean = np.maximum(seasonal_naive(series.quantity, len(series.future)), 0.0)
-    return SeriesForecast(mean, np.full(len(mean), NAIVE))
-
-
-def _after_first_sale(quantity: Floats) -> Floats:
-    """The history without each series' first week, where that lies within the panel."""
-    known = ~np.isnan(quantity)
-    if quantity.shape[1] == 0:
-        return quantity
-    begin = known.argmax(axis=1)
-    is_first = (np.arange(quantity.shape[1]) == begin[:, None]) & (begin > 0)[:, None]
-    return np.where(is_first, np.nan, quantity)
 
 
 def _starts(model: Strings, word: str) -> npt.NDArray[np.bool_]:
     return np.char.startswith(model, word)
 
 
-def pool(learned: None) -> dict[str, Forecaster]:
-    """The models that are tried for every cell, by name."""
-    return {PROPHET: forecast_prophet, NAIVE: forecast_naive}
+MODELS = (PROPHET, SES, TSB, ADIDA, IMAPA, SEASONAL_SES, LIGHTGBM, NAIVE)
+"""The pool, by name."""
+
+
+def pool(learned: GlobalModel | None) -> dict[str, Forecaster]:
+    """The models that are tried for every cell; those that learn from all series only where something was learnt."""
+    models: dict[str, Forecaster | None] = {
+        PROPHET: forecast_prophet,
+        SES: ses,
+        TSB: tsb,
+        ADIDA: adida,
+        IMAPA: imapa,
+        SEASONAL_SES: seasonal_ses(learned) if learned else None,
+        LIGHTGBM: lightgbm_direct(learned) if learned else None,
+        NAIVE: naive,
+    }
+    return {name: forecaster for name, forecaster in models.items() if forecaster}

@@ -12,7 +12,8 @@ import numpy as np
 import polars as pl
 
 from forecasting import ensembles
-from forecasting.metrics import Sums, sums
+from forecasting.baselines import NAIVE
+from forecasting.metrics import Sums, naive_change, skill, sums
 from forecasting.panel import CLASSES, Floats, Strings
 from forecasting.series import SeriesForecast
 from forecasting.settings import ForecastSettings
@@ -24,11 +25,16 @@ EVIDENCE_SCHEMA: dict[str, pl.DataType] = {
     "origin_date": pl.Date(),
     "wape": pl.Float64(),
     "bias": pl.Float64(),
+    "mase": pl.Float64(),
     "rmsse": pl.Float64(),
+    "skill": pl.Float64(),
     "gain": pl.Float64(),
     "margin": pl.Float64(),
     "series": pl.Int64(),
+    "points": pl.Int64(),
+    "origins": pl.Int64(),
     "chosen": pl.Boolean(),
+    "held": pl.Boolean(),
     "reason": pl.String(),
 }
 
@@ -129,18 +135,20 @@ def _class(
         weights = _weights(others, members)
         if weights and weights.keys() <= means.keys():
             means[ensembles.BLEND] = ensembles.blend(means, weights)
-        scored.append({model: sums(mean, origin.actual, origin.history) for model, mean in means.items()})
+        change = naive_change(origin.history)
+        scored.append({model: sums(mean, origin.actual, change) for model, mean in means.items()})
     everywhere = [model for model in scored[0] if all(model in score for score in scored)] if scored else []
     pooled = {model: sum((score[model] for score in scored), Sums()) for model in everywhere}
     model, reason = _winner(pooled, scored, incumbent, settings, wider)
+    shown = [(origin.date, score) for origin, score in zip(parts, scored, strict=True)]
     evidence = [
-        _row(name, score[candidate], score.get(incumbent), candidate, origin.date, model, reason, settings)
-        for origin, score in zip(parts, scored, strict=True)
+        _row(name, score, candidate, incumbent, model, reason, date, settings) | {"origins": 1}
+        for date, score in shown
         for candidate in score
     ]
     evidence += [
-        _row(name, total, pooled.get(incumbent), candidate, None, model, reason, settings)
-        for candidate, total in pooled.items()
+        _row(name, pooled, candidate, incumbent, model, reason, None, settings) | {"origins": len(parts)}
+        for candidate in pooled
     ]
     return _Choice(model, _weights(parts, members), evidence)
 
@@ -208,25 +216,30 @@ def _wape(total: Sums) -> float:
 
 def _row(
     name: str,
-    score: Sums,
-    held: Sums | None,
+    scores: Mapping[str, Sums],
     candidate: str,
-    date: np.datetime64 | None,
+    incumbent: str,
     chosen: str,
     reason: str,
+    date: np.datetime64 | None,
     settings: ForecastSettings,
 ) -> dict[str, object]:
-    gain = None if held is None or not held.wape or score.wape is None else 1.0 - score.wape / held.wape
+    score = scores[candidate]
+    held, naive = (scores[model].wape if model in scores else None for model in (incumbent, NAIVE))
     return {
         "demand_class": name,
         "model": candidate,
         "origin_date": None if date is None else date.astype("datetime64[D]").item(),
         "wape": score.wape,
         "bias": score.bias,
+        "mase": score.mean_mase,
         "rmsse": score.mean_rmsse,
-        "gain": gain,
+        "skill": skill(score.wape, naive) if candidate != NAIVE else None,
+        "gain": skill(score.wape, held),
         "margin": settings.champion_margin,
         "series": score.series,
+        "points": score.points,
         "chosen": candidate == chosen,
+        "held": candidate == incumbent,
         "reason": reason if candidate == chosen else None,
     }

@@ -13,8 +13,7 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from forecasting.baselines import seasonal_naive
-from forecasting.cells import NAIVE
+from forecasting.baselines import NAIVE, seasonal_naive
 from forecasting.panel import DAYS, Bools, Dates, Every, Floats, Panel
 from forecasting.series import Forecaster, Series, SeriesForecast
 from forecasting.settings import ForecastSettings
@@ -99,7 +98,7 @@ def forecast_chunk(frame: pl.DataFrame, plan: Plan) -> pl.DataFrame:
             *_timed(forecaster, panel.until(origin.length, plan.horizon, rows), origin),
         )
         for origin in plan.origins
-        if len(rows := _with_history(panel, origin.length))
+        if len(rows := with_history(panel, origin.length))
         for model, forecaster in _wanted(plan, origin).items()
     ]
     return pl.concat(parts) if parts else candidates_schema(plan).to_frame()
@@ -208,7 +207,7 @@ def _wanted(plan: Plan, origin: Origin) -> dict[str, Forecaster]:
     return {name: pool[name] for name in pool if plan.models is None or name in plan.models}
 
 
-def _with_history(panel: Panel, length: int) -> npt.NDArray[np.intp]:
+def with_history(panel: Panel, length: int) -> npt.NDArray[np.intp]:
     """The series to forecast from an origin: those that have begun; all of them at the cut-off."""
     if length == len(panel.weeks):
         return np.arange(panel.series.height, dtype=np.intp)

@@ -46,7 +46,7 @@ PRIOR_PERIODS = 12.0
 """So many periods does the dispersion of series of the same size stand for beside a series' own."""
 SMALLEST_DISPERSION = 1.05
 SURE = 1e-7
-DIGITS = 4
+DIGITS = 3
 """Decimals of stored quantiles."""
 SIZES = 12
 MEANS = np.geomspace(SMALLEST_MEAN, LARGEST_COUNT, 80)

@@ -5,7 +5,7 @@ quantiles of a pool, turned back into units about the mean of a new forecast, ar
 the shape that is left except where a pool is too small to show its tails.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -21,6 +21,7 @@ COPIES = 4
 """Each outcome is placed so many times, with other fractions of a unit added."""
 SIZES = np.array([0.02, 0.05, 0.1, 0.2, 0.35, 0.6, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 1000.0])
 """Mean demand of a week between which series are pooled."""
+NONE = np.empty(0)
 ENOUGH_SERIES = 20_000
 """Of more series of one origin, evenly spaced ones say as much."""
 
@@ -47,13 +48,12 @@ class Calibration:
     """Scores of one level and model, pooled.
 
     Attributes:
-        pools: scores in ascending order by key. Keys go from narrow to wide: demand class, size and weeks; class and
-            weeks; class; all.
+        pools: scores by demand class, size and number of weeks (their places in CLASSES and SIZES; 0 for single weeks).
         summed: the pools are of demand summed from the first week on, for each number of weeks; else of single weeks.
-        min_pool: outcomes below which a wider pool is taken.
+        min_pool: outcomes that a pool must have; one with fewer takes in its neighbours.
     """
 
-    pools: dict[tuple[int, ...], Floats]
+    pools: dict[tuple[int, int, int], Floats]
     summed: bool
     min_pool: int
 
@@ -66,21 +66,26 @@ class Calibration:
         """
         target = _targets(mean, self.summed)
         key = _keys(target, demand_class, self.summed)
-        result = np.empty((*mean.shape, len(probabilities)))
-        spread = np.broadcast_to(dispersion[:, None], mean.shape)
-        for one in np.unique(key):
-            at = key == one
-            scores = pool_quantiles(self._pool(int(one)), probabilities)
-            result[at] = distribution.quantile(scores, target[at], spread[at])
-        result = np.maximum.accumulate(np.maximum(result, 0.0), axis=2)
+        spread = np.broadcast_to(dispersion[:, None], mean.shape).ravel()
+        result = np.empty((mean.size, len(probabilities)))
+        for one, at in _grouped(key.ravel()):
+            scores = pool_quantiles(self._pool(one), probabilities)
+            result[at] = distribution.quantile(scores, target.ravel()[at], spread[at])
+        result = np.maximum.accumulate(np.maximum(result, 0.0), axis=1).reshape(*mean.shape, -1)
         return np.maximum.accumulate(result, axis=1) if self.summed else result
 
     def _pool(self, key: int) -> Floats:
-        for wider in _widening(key):
-            pool = self.pools.get(wider)
-            if pool is not None and pool.size >= self.min_pool * COPIES:
-                return pool
-        return self.pools.get((), np.empty(0))
+        """The scores of a key, and of ever further sizes of its class until there are enough; else of all."""
+        place, size, weeks = _parts(key)
+        for reach in range(len(SIZES) + 1):
+            near = [self.pools.get((place, other, weeks), NONE) for other in range(size - reach, size + reach + 1)]
+            if sum(pool.size for pool in near) >= self.min_pool * COPIES:
+                return np.concatenate(near)
+        if self.summed:
+            alike = [pool for (_, _, of), pool in self.pools.items() if of == weeks]
+            if sum(pool.size for pool in alike) >= self.min_pool * COPIES:
+                return np.concatenate(alike)
+        return np.concatenate([NONE, *self.pools.values()])
 
 
 def calibrate(outcomes: Sequence[Outcome], min_pool: int, *, summed: bool) -> Calibration:
@@ -95,12 +100,8 @@ def calibrate(outcomes: Sequence[Outcome], min_pool: int, *, summed: bool) -> Ca
         scores.append(distribution.score(actual[known] + fractions(int(known.sum())), target[known], spread))
         keys.append(_keys(target, outcome.demand_class[some], summed)[known])
     score, key = np.concatenate(scores, axis=1), np.concatenate(keys)
-    pools: dict[tuple[int, ...], list[Floats]] = {}
-    for one in np.unique(key):
-        own = score[:, key == one].ravel()
-        for wider in _widening(int(one)):
-            pools.setdefault(wider, []).append(own)
-    return Calibration({name: np.sort(np.concatenate(parts)) for name, parts in pools.items()}, summed, min_pool)
+    pools = {_parts(one): score[:, at].ravel() for one, at in _grouped(key)}
+    return Calibration(pools, summed, min_pool)
 
 
 def fractions(size: int) -> Floats:
@@ -130,6 +131,14 @@ def coverage(actual: Floats, quantiles: Floats, low: int, high: int) -> Floats:
     return result
 
 
+def _grouped(key: Ints) -> Iterator[tuple[int, Ints]]:
+    """Each key and the places that have it."""
+    order = np.argsort(key, kind="stable")
+    for at in np.split(order, np.flatnonzero(np.diff(key[order])) + 1):
+        if at.size:
+            yield int(key[at[0]]), at
+
+
 def _targets(values: Floats, summed: bool) -> Floats:
     return np.cumsum(values, axis=1) if summed else values
 
@@ -141,22 +150,25 @@ def _keys(target: Floats, demand_class: Strings, summed: bool) -> Ints:
     return (place[:, None] * 100 + np.searchsorted(SIZES, target / weeks)) * 1000 + (weeks if summed else 0)
 
 
-def _widening(key: int) -> list[tuple[int, ...]]:
-    place, weeks = divmod(key, 1000)
-    place, size = divmod(place, 100)
-    return [(place, size, weeks), (place, weeks), (place,), ()]
+def _parts(key: int) -> tuple[int, int, int]:
+    rest, weeks = divmod(key, 1000)
+    place, size = divmod(rest, 100)
+    return place, size, weeks
 
 
 def pool_quantiles(pool: Floats, probabilities: Sequence[float]) -> Floats:
     """Quantiles of the scores where the pool reaches into the tail; of a normal of the same size beyond; of the standard
     normal without any score.
+
+    Of n outcomes the quantile at p is the one of rank p (n + 1), which is what a new one falls below with probability p.
     """
     normal = np.array([NormalDist().inv_cdf(p) for p in probabilities])
     if pool.size == 0:
         return normal
     outcomes = pool.size / COPIES
     by_size = normal * np.sqrt((pool**2).mean() * (1.0 + 1.0 / outcomes))
-    seen = np.quantile(pool, probabilities)
+    rank = COPIES * np.array(probabilities) * (outcomes + 1.0) - (COPIES - 1) / 2
+    seen = np.quantile(pool, np.clip((rank - 1.0) / (pool.size - 1.0), 0.0, 1.0))
     reached = np.array([outcomes * min(p, 1.0 - p) >= 2.0 for p in probabilities])
     return np.sort(np.where(reached, seen, by_size))
 

@@ -25,11 +25,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from forecasting import backtest, candidates, store, tables
+from forecasting import backtest, candidates, global_model, learned, store, tables
 from forecasting import panel as demand
 from forecasting.candidates import Candidates
-from forecasting.cells import pool
-from forecasting.chunks import CHUNK_SERIES, FAILED, Origin, Plan, forecast_chunk, frame_of
+from forecasting.cells import MODELS, pool
+from forecasting.chunks import CHUNK_SERIES, FAILED, Origin, Plan, forecast_chunk, frame_of, with_history
+from forecasting.global_model import GlobalModel
 from forecasting.settings import ForecastSettings
 
 METHOD = "2"
@@ -39,8 +40,8 @@ GROUPS = 32
 SMALL_CHUNKS = 2
 """Chunks up to which a second process costs more than it saves."""
 
-CANDIDATES_FILE, SERIES_FILE = "candidates.parquet", "series.parquet"
-FILES = (tables.FORECAST_FILE, tables.ACCURACY_FILE, CANDIDATES_FILE, SERIES_FILE)
+CANDIDATES_FILE, SERIES_FILE, LEARNED_FILE = "candidates.parquet", "series.parquet", "learned.json"
+FILES = (*tables.FILES, CANDIDATES_FILE, SERIES_FILE)
 PLAN, JOB, PANEL_ARRAYS, IN, OUT = "plan.pickle", "job.json", ("weeks", "quantity", "stocked_out"), "in", "out"
 ONE_THREAD = {
     name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS")
@@ -60,6 +61,7 @@ class ForecastReport:
         series: cells forecast.
         fitted: cells that were fitted; the others are unchanged since a run of the same cut-off, whose candidates were taken.
         models: cells per model; a fallback says why in brackets.
+        champions: demand class -> the model that serves it.
         wape: model -> level -> sum |F - A| / sum |A| over all origins; None where nothing was sold.
         origins: the backtest's origins, latest first.
         cpu_ms: model -> CPU milliseconds per fitted cell, over all origins.
@@ -73,6 +75,7 @@ class ForecastReport:
     series: int
     fitted: int
     models: dict[str, int]
+    champions: dict[str, str]
     wape: dict[str, dict[str, float | None]]
     origins: tuple[date, ...]
     cpu_ms: dict[str, float]
@@ -209,6 +212,7 @@ def collect(out_dir: Path, run: str, *, progress: Progress | None = None) -> For
             if not store.stands(out_dir, run):
                 raise
         _remove(work)
+    store.archive(out_dir, run, tables.FORECAST_FILE)
     store.point(out_dir, run, (name for name in FILES if (store.folder(out_dir, run) / name).is_file()))
     store.tidy(out_dir, run)
     _tell(progress, 3, 3, "forecast")
@@ -226,6 +230,7 @@ class _Outset:
         before: the latest run of the same cut-off and key: candidates of series that have not changed are taken from it, and
             what was learnt.
         learned_from: digest of the panel that it was learnt from.
+        incumbents: demand class -> its champion at the cut-off before this one.
     """
 
     run: str
@@ -233,6 +238,7 @@ class _Outset:
     key: str
     before: str | None
     learned_from: str
+    incumbents: dict[str, str]
 
 
 def _outset(out_dir: Path, panel: demand.Panel, horizon: int, wanted: int, settings: ForecastSettings) -> _Outset:
@@ -252,8 +258,27 @@ def _outset(out_dir: Path, panel: demand.Panel, horizon: int, wanted: int, setti
     key = _plan_key(plan)
     before = next((run for run in store.latest_first(out_dir) if store.facts(out_dir, run).get("key") == key), None)
     learned_from = store.facts(out_dir, before)["learned_from"] if before else panel.digest
-    facts = {"key": key, "pool": sorted(pool(None)), "panel": panel.digest, "problems": panel.problems}
-    return _Outset(_hash({**facts, "origins": wanted, "learned_from": learned_from}), plan, key, before, learned_from)
+    incumbents = _incumbents(out_dir, str(panel.cutoff))
+    facts = {
+        "key": key,
+        "pool": sorted(MODELS),
+        "panel": panel.digest,
+        "problems": panel.problems,
+        "origins": wanted,
+        "learned_from": learned_from,
+        "incumbents": incumbents,
+    }
+    return _Outset(_hash(facts), plan, key, before, learned_from, incumbents)
+
+
+def _incumbents(out_dir: Path, cutoff: str) -> dict[str, str]:
+    """The champions of the latest cut-off before this one; the same however often a cut-off is run."""
+    known = [store.facts(out_dir, run) for run in store.latest_first(out_dir)]
+    for facts in known:
+        if facts["cutoff_date"] == cutoff:
+            return dict(facts["incumbents"])
+    earlier = [facts for facts in known if facts["cutoff_date"] and facts["cutoff_date"] < cutoff]
+    return dict(max(earlier, key=lambda facts: str(facts["cutoff_date"]))["champions"]) if earlier else {}
 
 
 def _plan_key(plan: Plan) -> str:
@@ -282,15 +307,15 @@ def _hash(values: dict[str, Any]) -> str:
 
 def _lay_out(work: Path, out_dir: Path, panel: demand.Panel, outset: _Outset) -> None:
     """Write the plan, the chunks to fit, what is kept of the run before, and what `collect` needs of the panel."""
-    plan = outset.plan
-    models = sorted(pool(None))
+    plan, problems = _learn(work, out_dir, panel, outset)
+    models = sorted(MODELS)
     series = panel.series.with_columns(digest=pl.Series(_digests(panel), dtype=pl.String))
     kept: list[str] = []
     unchanged = np.zeros(series.height, dtype=np.bool_)
     if outset.before:
         source = store.folder(out_dir, outset.before)
         kept = [model for model in store.facts(out_dir, outset.before)["pool"] if model in models]
-        _bring(source / CANDIDATES_FILE, work / CANDIDATES_FILE)
+        store.bring(source / CANDIDATES_FILE, work / CANDIDATES_FILE)
         before = pl.read_parquet(source / SERIES_FILE).select(*series.columns, unchanged=pl.lit(value=True))
         found = series.join(before, on=series.columns, how="left", maintain_order="left")
         unchanged = found["unchanged"].fill_null(value=False).to_numpy()
@@ -307,12 +332,35 @@ def _lay_out(work: Path, out_dir: Path, panel: demand.Panel, outset: _Outset) ->
         "chunks": [models for _, models in chunks],
         "kept": kept,
         "pool": models,
-        "problems": list(panel.problems),
+        "problems": [*panel.problems, *problems],
         "panel": panel.digest,
         "key": outset.key,
         "learned_from": outset.learned_from,
+        "incumbents": outset.incumbents,
     }
     store.write_json(work / JOB, job)
+
+
+def _learn(work: Path, out_dir: Path, panel: demand.Panel, outset: _Outset) -> tuple[Plan, list[str]]:
+    """The plan with what is to be learnt from all series, taken from the run before or learnt now, and why something was not."""
+    plan = outset.plan
+    if outset.before:
+        store.bring(store.folder(out_dir, outset.before) / LEARNED_FILE, work / LEARNED_FILE)
+        models = learned.read(work / LEARNED_FILE)
+    else:
+        models = [_learn_at(panel, origin, plan.horizon) for origin in plan.origins]
+        learned.write(work / LEARNED_FILE, models)
+    origins = tuple(replace(origin, learned=model) for origin, model in zip(plan.origins, models, strict=True))
+    problems = list(dict.fromkeys(model.problem for model in models if model and model.problem))
+    return replace(plan, origins=origins), problems
+
+
+def _learn_at(panel: demand.Panel, origin: Origin, horizon: int) -> GlobalModel | None:
+    rows = with_history(panel, origin.length)
+    if not len(rows):
+        return None
+    rows = learned.sample(rows, origin.settings)
+    return global_model.train(panel.until(origin.length, horizon, rows), origin.settings, horizon)
 
 
 def _digests(panel: demand.Panel) -> list[str]:
@@ -330,13 +378,6 @@ def _digests(panel: demand.Panel) -> list[str]:
             digest.update(values[row].tobytes())
         found.append(digest.hexdigest()[:24])
     return found
-
-
-def _bring(source: Path, target: Path) -> None:
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)
 
 
 def _chunks(
@@ -419,31 +460,29 @@ def _collect(work: Path, target: Path) -> tuple[int, dict[str, float]]:
         found.add(candidates.read(work / CANDIDATES_FILE, unchanged, job["kept"]))
     for chunk in range(len(job["chunks"])):
         found.add(pl.read_parquet(_out(work, chunk)))
-    result = tables.make(panel, found, lengths, settings)
     problems = [*job["problems"], *_failures(found)]
     if not lengths:
         needed = settings.min_training_weeks + horizon
         problems.append(f"No accuracy: the panel has {len(panel.weeks)} weeks and a backtest needs {needed}.")
-    facts = {
-        "cutoff_date": str(panel.cutoff) if panel.cutoff is not None else None,
-        "series": panel.series.height,
-        "panel": panel.digest,
-        "method": METHOD,
-        "horizon_weeks": horizon,
-        "settings": asdict(settings),
-        **{name: job[name] for name in ("key", "pool", "learned_from")},
-        "models": result.models,
-        "wape": result.wape,
-        "origins": [str(panel.weeks[length - 1]) for length in lengths],
-        "problems": problems,
-    }
     with store.whole(target) as beside:
-        for name, (schema, parts) in result.files.items():
-            store.write_parquet(beside / name, parts, schema)
+        written = tables.write(beside, panel, found, lengths, settings, job["incumbents"])
         store.write_parquet(beside / CANDIDATES_FILE, found.tables(), candidates.schema(key, horizon))
         kept = series.drop("unchanged").to_arrow()
         kept = kept.cast(tables.plain_schema(kept.schema))
         store.write_parquet(beside / SERIES_FILE, [kept], kept.schema)
+        store.bring(work / LEARNED_FILE, beside / LEARNED_FILE)
+        facts = {
+            "cutoff_date": str(panel.cutoff) if panel.cutoff is not None else None,
+            "series": panel.series.height,
+            "panel": panel.digest,
+            "method": METHOD,
+            "horizon_weeks": horizon,
+            "settings": asdict(settings),
+            **{name: job[name] for name in ("key", "pool", "learned_from", "incumbents")},
+            **asdict(written),
+            "origins": [str(panel.weeks[length - 1]) for length in lengths],
+            "problems": problems,
+        }
         store.write_json(beside / store.RUN_FILE, facts)
     return series.height - int(series["unchanged"].sum()), found.seconds
 
@@ -488,6 +527,7 @@ def _report(out_dir: Path, run: str, reused: bool, fitted: int, seconds: dict[st
         series=facts["series"],
         fitted=fitted,
         models=facts["models"],
+        champions=facts["champions"],
         wape=facts["wape"],
         origins=tuple(date.fromisoformat(origin) for origin in facts["origins"]),
         cpu_ms={model: round(1000 * spent / max(1, fitted), 3) for model, spent in sorted(seconds.items())},

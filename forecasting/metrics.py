@@ -61,20 +61,19 @@ class Sums:
         return self.rmsse / self.rmsse_series if self.rmsse_series else None
 
 
-def sums(mean: Floats, actual: Floats, history: Floats) -> Sums:
+def sums(mean: Floats, actual: Floats, change: "Change") -> Sums:
     """Compare N forecasts with what came.
 
     Args:
         mean: (N, H) forecast.
         actual: (N, H); NaN where unknown.
-        history: (N, T) up to the origin; NaN where unknown. What scaled errors are scaled by.
+        change: of the history, by which scaled errors are scaled.
     """
     known = ~np.isnan(actual)
     count = known.sum(axis=1)
     error = np.where(known, mean - np.nan_to_num(actual), 0.0)
     size = np.where(known, actual, 0.0)
     some = np.maximum(count, 1)
-    change = naive_change(history)
     scaled = (change.absolute > 0) & (count > 0)
     by_series = np.abs(error).sum(axis=1) / some
     root = np.sqrt((error**2).sum(axis=1) / some)
@@ -100,6 +99,10 @@ class Change:
     absolute: Floats
     root: Floats
 
+    def take(self, rows: Bools) -> "Change":
+        """That of some of the series."""
+        return Change(self.absolute[rows], self.root[rows])
+
 
 def naive_change(history: Floats) -> Change:
     """What scaled errors are scaled by."""
@@ -112,12 +115,12 @@ def naive_change(history: Floats) -> Change:
 
 def wape(mean: Floats, actual: Floats) -> float | None:
     """sum |F - A| / sum |A| over known points; None where nothing was sold."""
-    return sums(mean, actual, np.empty((len(mean), 0))).wape
+    return sums(mean, actual, naive_change(np.empty((len(mean), 0)))).wape
 
 
 def bias(mean: Floats, actual: Floats) -> float | None:
     """sum (F - A) / sum A over known points; positive: too high; None where nothing was sold."""
-    return sums(mean, actual, np.empty((len(mean), 0))).bias
+    return sums(mean, actual, naive_change(np.empty((len(mean), 0)))).bias
 
 
 def pinball(quantile: Floats, actual: Floats, level: float) -> float | None:

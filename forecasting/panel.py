@@ -50,7 +50,7 @@ class Panel:
         digest: sha256 of all that a forecast can depend on; the same for the same rows in any order and any encoding.
         problems: what was mended on loading, in words.
         every: length of a period.
-        shared, own: drivers, (T + A,) where all series have the same, else (N, T + A).
+        shared, own: drivers, (T + A,) where no two series differ in any period, else (N, T + A).
         groups: (N,) codes that series share; the columns of the key among them.
     """
 
@@ -164,7 +164,7 @@ def load(
 
     known = spread(quantity, np.nan)[:, :width]
     stocked_out = spread(STOCKED_OUT, 0.0)[:, :width] > 0
-    ahead = {name: _filled(spread(name, np.nan)) for name in drivers}
+    ahead = {name: spread(name, np.nan) for name in drivers}
     return _panel(series, dates[:width], known, stocked_out, ahead, attributes, problems, every)
 
 
@@ -188,9 +188,14 @@ def _panel(
     problems: list[str],
     every: Every,
 ) -> Panel:
-    shared = {name: values[0] for name, values in drivers.items() if (values == values[0]).all()}
-    own = {name: values for name, values in drivers.items() if name not in shared}
-    digest = _digest(weeks, quantity, stocked_out, drivers, groups)
+    shared, own = {}, {}
+    for name, values in drivers.items():
+        lowest, highest = np.fmin.reduce(values, axis=0), np.fmax.reduce(values, axis=0)
+        if (np.isnan(lowest) | (lowest == highest)).all():
+            shared[name] = _filled(lowest[None])[0]
+        else:
+            own[name] = _filled(values)
+    digest = _digest(weeks, quantity, stocked_out, {**shared, **own}, groups)
     return Panel(series, weeks, quantity, stocked_out, digest, tuple(problems), every, shared, own, groups)
 
 

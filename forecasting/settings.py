@@ -62,7 +62,7 @@ class ForecastSettings:
     min_training_weeks: int = 26
     min_pool: int = 80
     young_share: float = 0.25
-    season_groups: tuple[str, ...] = ("sku",)
+    season_groups: tuple[str, ...] = ("sku_code",)
     season_order: int = 1
     season_prior: float = 0.1
     seed: int = 1

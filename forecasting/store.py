@@ -18,7 +18,8 @@ import pyarrow.parquet as pq
 KEPT_RUNS = 5
 LEFTOVER_SECONDS = 86_400
 BESIDE = ".writing-"
-RUNS, RUN_FILE, POINTER = "runs", "run.json", "current.json"
+RUNS, RUN_FILE, POINTER, ARCHIVE = "runs", "run.json", "current.json", "archive"
+ARCHIVED = 12
 
 
 def folder(out_dir: Path, run: str) -> Path:
@@ -68,14 +69,21 @@ def whole(target: Path) -> Iterator[Path]:
         shutil.rmtree(beside, ignore_errors=True)
 
 
-def write_parquet(path: Path, tables: Iterable[pa.Table], schema: pa.Schema) -> None:
-    """Write tables of one schema to one file, one after the other, and see that it is on the disk."""
+@contextmanager
+def parquet(path: Path, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
+    """A Parquet file to write tables to, one after the other; it is on the disk when the block ends."""
     with path.open("wb") as file:
         with pq.ParquetWriter(file, schema, compression="zstd") as writer:
-            for table in tables:
-                writer.write_table(table)
+            yield writer
         file.flush()
         os.fsync(file.fileno())
+
+
+def write_parquet(path: Path, tables: Iterable[pa.Table], schema: pa.Schema) -> None:
+    """Write tables of one schema to one file."""
+    with parquet(path, schema) as writer:
+        for table in tables:
+            writer.write_table(table)
 
 
 def write_json(path: Path, values: dict[str, Any]) -> None:
@@ -90,12 +98,42 @@ def _json(values: dict[str, Any]) -> str:
     return json.dumps(values, indent=2, sort_keys=True) + "\n"
 
 
+def archive(out_dir: Path, run: str, file: str) -> None:
+    """Keep a file of the run as what was said at its cut-off, for those to compare who know what came; the latest ARCHIVED cut-offs stay."""
+    cutoff = facts(out_dir, run)["cutoff_date"]
+    if cutoff is None:
+        return
+    (out_dir / ARCHIVE).mkdir(exist_ok=True)
+    source, target = folder(out_dir, run) / file, out_dir / ARCHIVE / f"{cutoff}.parquet"
+    if not (target.is_file() and source.samefile(target)):
+        beside = Path(tempfile.mkdtemp(prefix=BESIDE, dir=out_dir / ARCHIVE))
+        bring(source, beside / file)
+        os.replace(beside / file, target)
+        beside.rmdir()
+    for path in archived(out_dir)[:-ARCHIVED]:
+        path.unlink(missing_ok=True)
+
+
+def archived(out_dir: Path) -> list[Path]:
+    """The files that are kept, by cut-off."""
+    return sorted(path for path in (out_dir / ARCHIVE).glob("*.parquet") if not path.name.startswith("."))
+
+
+def bring(source: Path, target: Path) -> None:
+    """Let a file have a second name, or a copy where the file system knows no second names."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
 def point(out_dir: Path, run: str, files: Iterable[str]) -> None:
     """Let current.json name the run and its files; a reader sees the old pointer or the new one."""
     known = facts(out_dir, run)
     pointer = {
         "run": run,
         **{Path(name).stem: f"{RUNS}/{run}/{name}" for name in files},
+        "archive": [f"{ARCHIVE}/{path.name}" for path in archived(out_dir)],
         **{key: known[key] for key in ("cutoff_date", "panel", "problems")},
     }
     current = out_dir / POINTER
@@ -114,7 +152,7 @@ def tidy(out_dir: Path, current: str) -> None:
     """
     for name in [name for name in latest_first(out_dir) if name != current][KEPT_RUNS - 1 :]:
         shutil.rmtree(folder(out_dir, name), ignore_errors=True)
-    for place in (out_dir, out_dir / RUNS):
+    for place in (out_dir, out_dir / RUNS, out_dir / ARCHIVE):
         for path in place.glob(f"{BESIDE}*"):
             if time.time() - path.stat().st_mtime < LEFTOVER_SECONDS:
                 continue

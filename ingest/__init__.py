@@ -2,8 +2,9 @@
 
 import os
 
-# polars keeps freed memory for five seconds, in which the next piece of a large file wants it; without effect where it is loaded already
-os.environ.setdefault("_RJEM_MALLOC_CONF", "dirty_decay_ms:5000")
+# polars keeps freed memory for twenty seconds, in two arenas that its threads share: the next piece of a large file wants it, whichever thread
+# it falls to; without effect where polars is loaded already
+os.environ.setdefault("_RJEM_MALLOC_CONF", "dirty_decay_ms:20000,narenas:2")
 
 from ingest.bronze import Snapshot, write_snapshot
 from ingest.connectors.connection import Connection, ConnectionUnusable, from_environment

@@ -27,8 +27,8 @@ from ingest.spool import Spool
 from ingest.validate import Finding, find, flag_mask, judge
 
 Status = Literal["loaded", "rejected", "nil"]
-_TOGETHER_BYTES = 7_000_000
-"""Text that is parsed and judged at once: larger frames cost more for each row, since fresh memory does."""
+_TOGETHER_BYTES = 14_000_000
+"""Text that is parsed and judged at once: less costs more for each row, and more costs memory."""
 _ENTRY_BYTES = 100
 """Taken as the size of a record whose text is not kept whole."""
 _WRITTEN_OUT = 20
@@ -129,7 +129,7 @@ class Batch:
 
     @property
     def rules(self) -> dict[str, int]:
-        """Records per broken rule, warnings included; for a warning about a file, how often it was given."""
+        """Records per broken rule, warnings included; for a warning about a file as a whole, how often it was given."""
         rejects = self._scan("rejects", self.rejects).select("_file", "_record", "rule")
         counts = rejects.group_by("rule").agg(pl.struct("_file", "_record").n_unique()).sort("rule")
         rules = dict(counts.collect().iter_rows())
@@ -138,7 +138,9 @@ class Batch:
         )
         hits = flagged.collect().row(0, named=True) if self.warnings else {}
         rules |= {name: count for name, count in hits.items() if count}
-        return dict(Counter(rules) + Counter(warning.rule for file in self.files for warning in file.warnings))
+        for warning in (warning for file in self.files for warning in file.warnings):
+            rules[warning.rule] = rules.get(warning.rule, 0) + warning.records
+        return rules
 
     def _scan(self, name: str, held: pl.DataFrame) -> pl.LazyFrame:
         path = self.spool.path(name) if self.spool is not None else None
@@ -193,6 +195,7 @@ class _Tally:
         days: business dates that the file's format tells, besides those of its rows.
         entries: lines below the header so far, as the reader cut them out.
         untold: records that were refused, and of which it cannot be told which line they are; whichever feed they belong to.
+        keys: hashes of the natural keys of what is loaded.
         digest: per kind (rows, rejects) their number and the sum of their hashes, which does not depend on how they were read.
     """
 
@@ -211,11 +214,18 @@ class _Tally:
     plan: Plan | None = None
     warnings: tuple[FileWarning, ...] = ()
     digest: dict[int, tuple[int, int]] = field(default_factory=dict)
+    keys: list[pl.Series] = field(default_factory=list)
 
     def add(self, kind: int, count: int, hashes: int) -> None:
         """Add rows to the digest."""
         known, total = self.digest.get(kind, (0, 0))
         self.digest[kind] = (known + count, (total + hashes) % 2**64)
+
+    @property
+    def repeated(self) -> pl.Series:
+        """The hashes of natural keys that several records have."""
+        keys = pl.concat(self.keys) if self.keys else pl.Series(dtype=pl.UInt64)
+        return keys.filter(keys.is_duplicated()).unique() if keys.n_unique() < len(keys) else keys.clear()
 
     @property
     def content(self) -> str:
@@ -268,10 +278,59 @@ def read_batch(
             refusal.add(tallies[name].numbered, tallies[name].blank, tallies[name].total_lines)
         tallies[name] = _Tally()
     _digest_rejects(held_rejects.filter(pl.col("_file").is_in(list(refused))), tallies)
+    rows_path = spool.path("rows") if spool is not None else None
+    all_rows = held_rows.lazy() if rows_path is None else pl.scan_parquet(rows_path)
+    for source in sources:
+        tallies[source.name].warnings += tuple(
+            _repeated_keys(source, tallies[source.name], all_rows, reading, contract)
+        )
     files = tuple(
         _result(source, tallies[source.name], refused.get(source.name), reading, contract) for source in sources
     )
     return Batch(rows=held_rows, rejects=held_rejects, files=files, warnings=contract.warnings, spool=spool)
+
+
+_KEY_HASH = pl.col("_key").hash(1)
+_VERSION = ("document_version", "modified_at", "sync_attempt")
+"""Columns by which a sender tells versions of one line apart, or the times that a device has sent it."""
+
+
+def _repeated_keys(
+    source: Source, tally: _Tally, rows: pl.LazyFrame, reading: Reading, contract: Contract
+) -> Iterator[FileWarning]:
+    """The warning that records of a file have the natural key of another one, so that only the last of them counts."""
+    repeated = tally.repeated
+    if repeated.is_empty():
+        return
+    found = rows.filter((pl.col("_file") == source.name) & _KEY_HASH.is_in(repeated.implode())).collect()
+    said = found.select(name for name in contract.names if name in found.columns).hash_rows(seed=1)
+    stamps = [pl.col(name) for name in _VERSION if name in found.columns]
+    lines = (
+        found.with_columns(
+            said.alias("_said"), pl.concat_str(stamps or [pl.lit(None, pl.String)], ignore_nulls=True).alias("_stamp")
+        )
+        .group_by("_key")
+        .agg(
+            pl.len(),
+            pl.col("_said").n_unique(),
+            pl.col("_stamp").replace("", None).drop_nulls().n_unique().alias("stamps"),
+        )
+        .filter(pl.col("stamps") < pl.col("len"))
+    )
+    again = int((lines["len"] - 1).sum())
+    differing = int((lines["_said"] - 1).sum())
+    if again:
+        yield FileWarning(
+            "repeated_key",
+            "",
+            f"{_records(again)} the natural key ({', '.join(reading.key or contract.key)}) of an earlier one, {differing} of them with another "
+            "content; they count as one line each, as the last record of it says; have the sender number them, or name under `key` what tells them apart",
+            again,
+        )
+
+
+def _records(count: int) -> str:
+    return "1 record has" if count == 1 else f"{count} records have"
 
 
 def _assembled(
@@ -409,7 +468,7 @@ def _count_rows(
         return
     day = pl.col("business_date") if contract.is_dated else pl.lit(None, pl.Date)
     hashes = rows.drop("_f", *empty).hash_rows(seed=1)
-    counted = rows.select("_f", "_sender", day.alias("day"), hashes.alias("hash"))
+    counted = rows.select("_f", "_sender", day.alias("day"), hashes.alias("hash"), _KEY_HASH.alias("key"))
     found = counted.group_by("_f").agg(
         pl.len(),
         pl.col("day").min().alias("first"),
@@ -417,6 +476,8 @@ def _count_rows(
         pl.col("_sender").unique(),
         pl.col("hash").sum(),
     )
+    for (place,), keys in counted.select("_f", "key").partition_by("_f", as_dict=True).items():
+        tallies[pieces[place].source.name].keys.append(keys["key"])
     for place, count, first, last, senders, hashes in found.iter_rows():
         tally = tallies[pieces[place].source.name]
         tally.loaded += count
@@ -846,6 +907,7 @@ def _reject_rows(
 def _next_step(rule: str) -> str:
     return {
         "columns": "have the sender mend the line, or state the right dialect in the profile",
+        "nul": "have the sender mend the record; where every record has it, state the right `encoding` in the profile",
         "quote": "have the sender mend the quotes, or state the right `quote` in the profile",
         "type": "have the sender mend the value, or state its format in the profile",
         "mangled_code": "have it sent as text: the column formatted as text before the codes are typed or pasted",

@@ -78,16 +78,29 @@ def cast(
     if column.kind in ("decimal", "integer") and numbers == _PLAIN and not implied_decimals:
         value = text.cast(column.dtype, strict=False)
         if column.kind == "integer" or is_plain:
-            others = (value.is_null() & text.is_not_null()).arg_true()
-        else:
-            # the cast itself would read exponents, and round ties to even
-            others = (~text.str.contains(rf"^[+-]?[0-9]+(?:\.[0-9]{{0,{column.scale}}})?$")).arg_true()
-        if len(others):
-            value = value.scatter(others, _cast_any(column, text.gather(others), formats, numbers, 0))
-        return value
+            return _or_else(column, text, value, formats, numbers)
+        # the cast itself would read exponents, and round ties to even
+        others = (~text.str.contains(rf"^[+-]?[0-9]+(?:\.[0-9]{{0,{column.scale}}})?$")).arg_true()
+        return _recast(column, text, value, others, formats, numbers)
     if column.kind in ("date", "timestamp"):
         return _first_that_fits(column, text, formats, numbers)
     return _cast_any(column, text, formats, numbers, implied_decimals)
+
+
+def _or_else(column: Column, text: pl.Series, value: pl.Series, formats: Formats, numbers: Numbers) -> pl.Series:
+    """The values, with the long way for those that the short one could not read."""
+    if value.null_count() == text.null_count():
+        return value
+    unread = (value.is_null() & text.is_not_null()).arg_true()
+    return _recast(column, text, value, unread, formats, numbers)
+
+
+def _recast(
+    column: Column, text: pl.Series, value: pl.Series, rows: pl.Series, formats: Formats, numbers: Numbers
+) -> pl.Series:
+    if not len(rows):
+        return value
+    return value.scatter(rows, _cast_any(column, text.gather(rows), formats, numbers, 0))
 
 
 def _cast_any(column: Column, text: pl.Series, formats: Formats, numbers: Numbers, implied_decimals: int) -> pl.Series:
@@ -104,9 +117,9 @@ def _first_that_fits(column: Column, text: pl.Series, formats: Formats, numbers:
     else:
         value = _series(text, _timestamp(pl.col("text"), formats.timestamps[0], formats.zone))
         outside = False
-    if value.null_count() == text.null_count() and not outside:
-        return value
-    return _cast_any(column, text, formats, numbers, 0)
+    if outside:
+        return _cast_any(column, text, formats, numbers, 0)
+    return _or_else(column, text, value, formats, numbers)
 
 
 def _series(text: pl.Series, value: pl.Expr) -> pl.Series:

@@ -63,6 +63,7 @@ class IngestReport:
         problems: messages, each with file, place and next step.
         rules: records per broken rule, warnings included.
         waiting: files that are not yet whole, by the profile's `ready`; they are taken in a later run.
+        outdated: per profile how many of the files that had been committed before were read with other settings than today's; `replay` reads them again.
     """
 
     files: int = 0
@@ -79,6 +80,7 @@ class IngestReport:
     problems: tuple[str, ...] = ()
     rules: Mapping[str, int] = field(default_factory=dict)
     waiting: tuple[str, ...] = ()
+    outdated: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def exit_code(self) -> int:
@@ -225,7 +227,8 @@ def check(
 
     Args:
         sender: default: the constant of the profile, else the sender's folder in landing/, else the name of the folder in which the file lies.
-        feed: only this feed; default: those whose pattern fits the file's name. Members of an archive that fit others alone are passed over.
+        feed: only this feed; default: those whose pattern fits the file's name. Members of an archive that fit others alone are passed over;
+            those that fit none are a problem and a warning.
 
     Raises:
         UnknownProfile, UnknownFeed, FileNotFoundError: usage errors.
@@ -234,24 +237,35 @@ def check(
     settings = job.catalogue.profile(profile)
     landed_file = folder.locate(home, file) or LandingFile(file, printable(file.name), settings.id, None)
     reports: dict[str, CheckReport] = {}
+    strays: list[str] = []
     for place in folder.unpacked(landed_file, limits):
         if place.member is not None and settings.ignores(place.name.rpartition("/")[2]):
             continue
         fitting = settings.feeds_of(place.name.rpartition("/")[2])
         if place.member is not None and feed and fitting and feed not in fitting:
             continue
+        if place.member is not None and not (feed or fitting or place.refusal or _sole_feeds(settings)):
+            strays.append(_fits_no_feed(place, settings))
+            continue
         for feed_id in (feed,) if feed else _feeds_of(settings, place):
             if feed_id not in settings.feeds:
                 raise UnknownFeed(f"profile {profile} has no feed {feed_id}", tuple(settings.feeds))
             report = _check_feed(job, place, settings, feed_id, sender)
             reports[feed_id] = _together(reports[feed_id], report) if feed_id in reports else report
+    if not reports and strays:
+        raise UnknownFeed("; ".join(strays), tuple(settings.feeds))
     if not reports:
         others = f" or reads as other feeds than {feed}" if feed else ""
         raise UnknownFeed(
             f"{file.name} holds nothing but files that profile {profile} ignores{others}", tuple(settings.feeds)
         )
     first, *further = reports.values()
-    return replace(first, others=tuple(further))
+    return replace(
+        first,
+        others=tuple(further),
+        problems=(*first.problems, *strays),
+        warnings=(*first.warnings, *strays),
+    )
 
 
 def _feeds_of(profile: Profile, file: LandingFile) -> tuple[str, ...]:
@@ -404,6 +418,7 @@ class _Job:
         self.waiting: list[str] = []
         self._rules: Counter[str] = Counter()
         self._already = 0
+        self._outdated: Counter[str] = Counter()
         self._done = 0
         self._total = 0
         self._refuse_unknown_filters()
@@ -431,6 +446,7 @@ class _Job:
             problems=tuple(self._problems),
             rules=dict(self._rules),
             waiting=tuple(self.waiting),
+            outdated=dict(self._outdated),
         )
 
     def groups(self) -> list[_Group]:
@@ -458,10 +474,7 @@ class _Job:
                 self._add_seeds(profile, found)
             feeds = profile.feeds_of(base) or (tuple(profile.feeds)[:1] if file.refusal else ())
             if not feeds:
-                self._problems.append(
-                    f"{file.name}: its name fits no feed of profile {profile.id} ({', '.join(profile.feeds)}); rename it, "
-                    "or widen `files` in the profile"
-                )
+                self._problems.append(_fits_no_feed(file, profile))
                 continue
             if profile.feeds[feeds[0]].sender.source == "folder" and file.sender is None:
                 self._problems.append(
@@ -610,6 +623,8 @@ class _Job:
             )
             if not due:
                 self._already += 1
+                if entry is not None and entry["profile_digest"] != digests[sender]:
+                    self._outdated[group.profile.id] += 1
                 continue
             if source.blocks is not None:
                 if chunk:
@@ -679,6 +694,13 @@ class _Job:
             self.catalogue.profile(self.chosen.profile)
         if self.chosen.feed is not None and self.chosen.feed not in self.catalogue.contracts:
             raise UnknownFeed(f"unknown feed {self.chosen.feed}", tuple(self.catalogue.contracts))
+
+
+def _fits_no_feed(file: LandingFile, profile: Profile) -> str:
+    return (
+        f"{file.name}: its name fits no feed of profile {profile.id} ({', '.join(profile.feeds)}); rename it, "
+        "or widen `files` in the profile"
+    )
 
 
 def _source(

@@ -25,11 +25,13 @@ class FileWarning:
     Attributes:
         column: the column concerned, as the file names it, or ours where the file has none.
         message: the rest of a sentence that begins with the file's name.
+        records: how many records it is about; 1 where it is about the file.
     """
 
     rule: str
     column: str
     message: str
+    records: int = 1
 
 
 @dataclass(frozen=True)

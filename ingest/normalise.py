@@ -12,7 +12,7 @@ from ingest.casting import by_distinct, cast, own_value
 from ingest.contracts import Column, Contract
 from ingest.enrichment import Geography, point_in_polygon
 from ingest.layout import Layout
-from ingest.profiles import Derive, Override, Reading, Split
+from ingest.profiles import UNITS, Derive, Override, Reading, Split
 from ingest.readers.framed import PLAIN_DECIMALS
 
 SIGNED = (
@@ -242,7 +242,10 @@ def _spellings(column: Column, reading: Reading, contract: Contract) -> dict[str
     }
     spellings |= {spelling.upper(): value for spelling, value in reading.values.get(column.name, {}).items()}
     if column.name in ("unit", "base_unit"):
-        spellings |= {spelling.upper(): unit for unit, known in reading.units.items() for spelling in known}
+        common = {spelling: unit for unit, known in UNITS.items() for spelling in known}
+        spellings = (
+            common | spellings | {spelling.upper(): unit for unit, known in reading.units.items() for spelling in known}
+        )
     return spellings
 
 

@@ -59,6 +59,24 @@ Text = Annotated[str, BeforeValidator(_text)]
 Texts = Annotated[tuple[str, ...], BeforeValidator(_texts)]
 
 
+UNITS: dict[str, tuple[str, ...]] = {
+    "EA": (),
+    "IN": (),
+    "CS": (),
+    "PR": ("PAIR", "PAIRS", "PRS", "PRS-PAIRS"),
+    "DZN": ("DOZ", "DZ", "DOZEN", "DOZENS", "DOZ-DOZENS"),
+    "SCO": ("SCORE",),
+    "TPR": (),
+    "DPR": (),
+    "CEN": (),
+    "GRO": ("GROSS", "GRS-GROSS"),
+    "MIL": ("THD-THOUSANDS",),
+    "GGR": ("GREAT GROSS", "GGK-GREAT GROSS"),
+}
+"""Our units: piece, inner pack, case, and the counts that are the same for every item (UN/ECE Recommendation 20, annex III), with spellings that mean
+nothing else: words, and the unit quantity codes of India's tax portal."""
+
+
 class Settings(BaseModel):
     """Base of all profile settings: unknown keys are errors, values never change."""
 
@@ -635,9 +653,9 @@ def _check_reading(profile_id: str, reading: Reading, contract: Contract) -> Non
             pl.Series(["x"]).str.extract(split.pattern, 1)
         except pl.exceptions.PolarsError as error:
             raise ProfileInvalid(profile_id, f"{where}.split: pattern {split.pattern!r}: {error}") from error
-    unknown = sorted(set(reading.units) - {"EA", "IN", "CS"})
+    unknown = sorted(set(reading.units) - set(UNITS))
     if unknown:
-        raise ProfileInvalid(profile_id, f"{where}.units: {', '.join(unknown)} is none of EA, IN, CS")
+        raise ProfileInvalid(profile_id, f"{where}.units: {', '.join(unknown)} is none of {', '.join(UNITS)}")
 
 
 def _check_override(profile_id: str, where: str, override: Override, contract: Contract) -> None:

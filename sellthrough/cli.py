@@ -8,11 +8,11 @@ from __future__ import annotations
 import functools
 import sys
 import traceback
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -62,6 +62,10 @@ def common(command: Callable[..., int]) -> Callable[..., None]:
         settings = Settings(**given)
         try:
             code = command(settings=settings, as_json=as_json, **arguments)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            terminal.close_stdout()
+            sys.exit(FINE)
         except SellthroughError as error:
             _end(str(error), as_json, FAILURE)
         except tuple(_stage_errors()) as error:
@@ -83,7 +87,32 @@ def some_files(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+class Commands(click.Group):
+    """Commands whose usage errors are JSON too, where JSON is asked for."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Remember whether JSON is asked for, before anything can be wrong."""
+        ctx.meta["as_json"] = "--json" in args
+        with _usage_error_as_json(ctx):
+            return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Find the command, read its options and run it."""
+        with _usage_error_as_json(ctx):
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _usage_error_as_json(ctx: click.Context) -> Iterator[None]:
+    try:
+        yield
+    except click.ClickException as error:
+        if ctx.meta["as_json"]:
+            terminal.show_json({"error": error.format_message()})
+        raise
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.version_option(package_name="sellthrough")
 def main() -> None:
     """What a brand really sells, and where its stock is: from senders' files to a published read-only warehouse.
@@ -245,7 +274,7 @@ def check(
                 parquet.write_table(table, own)
     counts = ("feed", "sender", "records", "loaded", "rejected", "blank", "total_lines", "left_out")
     if as_json:
-        names = (*counts, "rules", "sums")
+        names = (*counts, "rules", "sums", "warnings")
         first, *others = (
             {
                 **{name: getattr(part, name) for name in names},
@@ -540,6 +569,27 @@ def explain(
     return FINE
 
 
+@main.command()
+@click.option("--by", required=True, help="Columns that make a group, with commas between: `sku_code,outlet_class`.")
+@click.option("--every", type=click.Choice(["week", "day"]), default="week", show_default=True)
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="The file [default: in forecast/].")
+@common
+def panel(settings: Settings, as_json: bool, by: str, every: Literal["week", "day"], out: Path | None) -> int:
+    """Write a dense demand panel at another grain, with price, promotion and holidays ahead, from what is published."""
+    from sellthrough import panels
+
+    columns = [name.strip() for name in by.split(",") if name.strip()]
+    try:
+        path = panels.write(settings, columns, every, out)
+    except panels.UnknownColumn as error:
+        raise click.UsageError(str(error)) from error
+    if as_json:
+        terminal.show_json({"file": str(path), "by": columns, "every": every})
+    else:
+        terminal.show(f"Written: {path}")
+    return FINE
+
+
 @main.command(context_settings={"ignore_unknown_options": True})
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[AIRFLOW COMMAND]…")
 @click.option("--port", type=int, default=8080, show_default=True, help="The port of the web page, on loopback.")
@@ -634,6 +684,11 @@ def _show_taken(report: Any, as_json: bool, **more: Any) -> int:
     code = _show({**plain(report), **more}, as_json, "Taken in")
     for problem in report.problems if not as_json else ():
         terminal.complain(problem)
+    for profile, files in report.outdated.items() if not as_json else ():
+        terminal.show(
+            f"{files} files of {profile} had been committed under other settings of the profile or its contracts; "
+            f"`sellthrough replay --profile {profile}` reads them again"
+        )
     return report.exit_code or code
 
 

@@ -62,7 +62,7 @@ def status(settings: Settings, as_of: date | None = None) -> Status:
             for commit, file in readings
             if file["status"] == "rejected"
         ],
-        file_warnings=_file_warnings(log),
+        file_warnings=_file_warnings(log, readings),
         unknown_units=_unknown_units(settings),
         unmapped_codes=_published(settings, UNMAPPED, []),
         stages={name: _stage(settings, name) for name in ("build", "alert")},
@@ -140,18 +140,29 @@ def _feeds(log: list[dict[str, Any]], readings: Readings) -> list[dict[str, Any]
     return [{**feed, "senders": len(feed["senders"])} for feed in feeds.values()]
 
 
-def _file_warnings(log: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Columns that came or went, in the last file of each sender and feed."""
+_ABOUT_COLUMNS = ("unknown_column", "vanished_column")
+
+
+def _file_warnings(log: list[dict[str, Any]], readings: Readings) -> list[dict[str, Any]]:
+    """Columns that came or went, in the last file of each sender and feed; what else is odd, in every file."""
     last: dict[tuple[str, str, str], tuple[int, dict[str, Any]]] = {}
     for commit in log:
         for file in commit["files"]:
             if file["status"] != "rejected":
                 last[(commit.get("profile", ""), commit["feed"], file["sender"])] = (commit["seq"], file)
-    return [
+    columns = [
         {"feed": feed, "sender": sender, "file": file["name"], "seq": seq, **warning}
         for (_, feed, sender), (seq, file) in last.items()
         for warning in file.get("warnings", [])
+        if warning["rule"] in _ABOUT_COLUMNS
     ]
+    others = [
+        {"feed": commit["feed"], "sender": file["sender"], "file": file["name"], "seq": commit["seq"], **warning}
+        for commit, file in readings
+        for warning in file.get("warnings", [])
+        if warning["rule"] not in _ABOUT_COLUMNS
+    ]
+    return columns + others
 
 
 def _rejects(settings: Settings, log: list[dict[str, Any]], readings: Readings) -> list[dict[str, Any]]:

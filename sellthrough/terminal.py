@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -74,6 +75,11 @@ def show(text: str) -> None:
 def complain(text: str) -> None:
     """Print a line to stderr."""
     sys.stderr.write(f"{text}\n")
+
+
+def close_stdout() -> None:
+    """Let what is still to be written go nowhere: whoever read it has enough, as `| head` has."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def show_rows(title: str, rows: Sequence[dict[str, Any]], limit: int = 20) -> None:

@@ -27,13 +27,14 @@ LAUNCH_RAMP_DAYS = 28
 
 @dataclass(frozen=True)
 class Promotion:
-    """A promotion of one SKU in one zone: demand is multiplied by 1 + uplift from `first` to `last` (day indices, inclusive)."""
+    """A promotion of one SKU in one zone: demand is multiplied by 1 + uplift from `first` to `last` (day indices, inclusive), or to the last simulated day."""
 
     code: str
     sku: int
     zone: int
     first: int
     last: int
+    announced_last: int
     uplift: float
     discount_permille: int
     buy: int
@@ -181,12 +182,15 @@ def _promotions(network: Network) -> tuple[Promotion, ...]:
                 uplift = round(float(rng.uniform(0.05, 0.60)), 3)
                 discount = int(rng.integers(30, 151))
                 with_free = bool(rng.random() < 0.35)
-                first, last = max(day, 0), min(day + length - 1, sizes.days - 1)
+                announced = day + length - 1
+                first, last = max(day, 0), min(announced, sizes.days - 1)
                 if last >= first and first > network.launch_day[sku]:
                     code = f"SCH{len(result) + 1:04d}"
                     buy, free = (12, 1) if with_free else (0, 0)
                     result.append(
-                        Promotion(code, sku, zone, first, last, uplift, 0 if with_free else discount, buy, free)
+                        Promotion(
+                            code, sku, zone, first, last, announced, uplift, 0 if with_free else discount, buy, free
+                        )
                     )
                 day += length + int(rng.integers(70, 220))
     return tuple(result)

@@ -9,6 +9,8 @@ from datetime import UTC, date, datetime, time, timedelta
 import numpy as np
 import polars as pl
 
+from simulation import plans
+from simulation.demand import Demand
 from simulation.documents import Documents
 from simulation.network import CSV, EXTENSION, Network
 from simulation.sizes import Sizes
@@ -20,7 +22,8 @@ INVOICE, STOCK, RECEIPT, DISPATCH, POS = (
     "erp_dispatch_line",
     "pos_sale",
 )
-MASTERS = ("territory", "distributor", "sku", "outlet", "sku_xref", "outlet_xref")
+MASTERS = ("territory", "distributor", "sku", "outlet", "sku_xref", "outlet_xref", "scheme", "calendar")
+"""What head office sends: masters, cross-references, and what it has planned."""
 ERP, HQ = "ERP", "HQ"
 ARRIVAL_HOUR = 6
 
@@ -74,9 +77,9 @@ class SenderFile:
         )
 
 
-def plan(network: Network, documents: Documents) -> list[SenderFile]:
+def plan(network: Network, demand: Demand, documents: Documents) -> list[SenderFile]:
     """All files of all senders, in a fixed order, without defects."""
-    files = list(_masters(network))
+    files = list(_masters(network, demand))
     for d, sender in enumerate(network.distributor_codes):
         profile = network.distributor_profile[d]
         for feed, frame in ((INVOICE, documents.invoice), (STOCK, documents.stock), (RECEIPT, documents.receipt)):
@@ -109,7 +112,7 @@ def _dated(sizes: Sizes, profile: str, sender: str, feed: str, frame: pl.DataFra
         yield SenderFile(profile, sender, feed, sizes.day(first), last_date, rows, arrival(last_date))
 
 
-def _masters(network: Network) -> Iterator[SenderFile]:
+def _masters(network: Network, demand: Demand) -> Iterator[SenderFile]:
     frames: dict[str, pl.DataFrame] = {
         "territory": network.territory,
         "distributor": network.distributor,
@@ -117,6 +120,8 @@ def _masters(network: Network) -> Iterator[SenderFile]:
         "outlet": network.outlet,
         "sku_xref": network.sku_xref,
         "outlet_xref": network.outlet_xref,
+        "scheme": plans.schemes(network, demand),
+        "calendar": plans.calendar(network),
     }
     for feed in MASTERS:
         yield SenderFile(CSV, HQ, feed, None, None, frames[feed], arrival(network.sizes.start - timedelta(days=2)))

@@ -76,7 +76,7 @@ def run(
     process = demand_process.build(members)
     flows = flow.run(members, process, progress)
     papers = documents.build(members, process, flows)
-    files = landing.plan(members, papers)
+    files = landing.plan(members, process, papers)
     planted = plant(members, files, truth.reconciliation_cells(papers), asked)
     files = planted.files
     for i, file in enumerate(files):

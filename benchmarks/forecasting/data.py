@@ -92,7 +92,7 @@ def iowa(real_data: Path, grain: str) -> Data:
     )
     keys, weeks, quantity = _pivot(sales, ["item_number", place], "bottles_sold")
     named = keys.join(products.unique("item_number", keep="first"), on="item_number", how="left", maintain_order="left")
-    groups = {"sku": "item_number", "territory": place, "category": "category", "vendor": "vendor"}
+    groups = {"sku_code": "item_number", "territory": place, "category": "category", "vendor": "vendor"}
     return Data(
         f"iowa sku x {grain}",
         keys,
@@ -175,7 +175,7 @@ def simulated(folder: Path, planned_uplift: bool = True) -> Data:
         own={"promotion": promotion, "price": price, "free": free},
         groups={
             name: keys[column].to_numpy().astype(np.str_)
-            for name, column in zip(("sku", "distributor", "territory"), key, strict=True)
+            for name, column in zip(("sku_code", "distributor", "territory"), key, strict=True)
         },
         truth=true,
     )

@@ -491,11 +491,7 @@ meant as {{ computed_in_place() }} (
             else least(version.seq_to{% for map in maps %}, {{ map }}.seq_to{% endfor %})
         end as piece_to,
         sku.sku_code,
-        case version.unit
-            when 'EA' then cast(1 as bigint)
-            when 'IN' then sku.units_per_inner
-            when 'CS' then sku.units_per_case
-        end as factor
+        {{ pieces_of('version.unit', 'sku') | indent(8) }} as factor
         {%- if outlet_owner %},
         outlet.outlet_code,
         outlet.territory_code,

@@ -17,6 +17,7 @@ from ingest.contracts.model import Rule
 FRAMING_RULES = {
     "columns": "The record has as many values as the header has columns.",
     "quote": "A quoted value is closed where it should be.",
+    "nul": "A record of a text file holds no NUL character.",
     "width": "A line of a fixed-width file has the length that the profile says.",
     "record_type": "A line of a fixed-width file is of a kind that the profile names.",
     "control_count": "The trailer of a fixed-width file is there and states the number of its records.",
@@ -35,6 +36,7 @@ FRAMING_RULES = {
     "unknown_column": "Every column has a name, and one that the profile knows; a name that it does not know is a warning.",
     "missing_column": "Every required column is in the file, and every column of the natural key that the sender's files had.",
     "vanished_column": "Every column that the sender's last file had is there; otherwise a warning.",
+    "repeated_key": "No two records of a file have the same natural key, unless they are versions of one line; otherwise a warning, and the last one counts.",
     "closing_suspended": "Of every record of a file that states its days wholly it is known which line it is; otherwise a warning, and no line is deleted.",
     "duplicate_column": "No two columns of the file mean the same.",
     "interchange": "A file of X12 or EDIFACT holds an interchange.",

@@ -28,7 +28,7 @@ from ingest.readers import (
     tally_stock,
     x12,
 )
-from ingest.readers.framed import Broken, Entry, Framed, column_names, from_entries
+from ingest.readers.framed import Broken, Entry, Framed, Retraction, column_names, from_entries
 
 if TYPE_CHECKING:
     from ingest.profiles import Reading
@@ -54,7 +54,7 @@ class StructuredReader(Protocol):
     def FIELDS(self) -> Collection[str]:  # noqa: N802
         """Field names that its records may have, as the format's standard names them."""
 
-    def entries(self, data: bytes, reading: Reading, limits: Limits) -> Iterable[Entry]:
+    def entries(self, data: bytes, reading: Reading, limits: Limits) -> Iterable[Entry | Retraction]:
         """The records in the order of the file.
 
         Raises:

@@ -21,9 +21,9 @@ from pydifact.tokenizer import Tokenizer
 from ingest.errors import FileUnreadable
 from ingest.limits import Limits
 from ingest.readers import envelopes
-from ingest.readers.edifact_items import ITEMS, NAMES, is_field, look_up
-from ingest.readers.envelopes import Envelope, Interchange, Standard
-from ingest.readers.framed import Entry
+from ingest.readers.edifact_items import CANCELLATIONS, ITEMS, NAMES, is_field, look_up
+from ingest.readers.envelopes import Envelope, Interchange, Issue, Standard
+from ingest.readers.framed import Entry, Retraction
 from ingest.readers.segments import COMPONENT, Names, Segment, Text, begins_segment
 
 if TYPE_CHECKING:
@@ -47,6 +47,10 @@ _EDIFACT = Standard(
     sender=2,
     look_up=look_up,
     names=NAMES,
+    issues=dict.fromkeys(ITEMS, Issue("BGM", (2, 1), 3)),
+    duplicates=frozenset({"7", "31"}),
+    replacements=frozenset({"5"}),
+    cancellations=frozenset(CANCELLATIONS),
 )
 _CHARSETS = {
     "UNOC": "iso8859-1",
@@ -89,8 +93,8 @@ class _Signs:
         return Characters(self.component, self.element, ".", self.release, _NONE, self.segment)
 
 
-def entries(data: bytes, reading: Reading, limits: Limits) -> Iterator[Entry]:
-    """The items of all messages, in the order of the file.
+def entries(data: bytes, reading: Reading, limits: Limits) -> Iterator[Entry | Retraction]:
+    """The items of all messages, in the order of the file; at the end, which of them later messages of the file overtake.
 
     Raises:
         FileUnreadable: there is no interchange in it.

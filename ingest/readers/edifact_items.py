@@ -235,7 +235,7 @@ def _finished(records: Sequence[_Record], body: Sequence[Segment], lines: int) -
         record.facts["LINE"] = line
         record.facts.setdefault("ITEM", _item_code(record.levels))
         record.facts.setdefault("BATCH", _batch(record.levels))
-        record.facts["CANCELLED"] = "true" if look_up(record.levels, "BGM.1225") == _CANCELLATION else None
+        record.facts["CANCELLED"] = "true" if look_up(record.levels, "BGM.1225") in CANCELLATIONS else None
         sub_line = next((s for level in record.levels for s in level.of("LIN") if s.get(4, 1) == "1"), None)
         if sub_line is not None:
             record.left_out = f"a sub-line of line {sub_line.get(4, 2)}"
@@ -244,8 +244,8 @@ def _finished(records: Sequence[_Record], body: Sequence[Segment], lines: int) -
     return parsed
 
 
-_CANCELLATION = "1"
-"""Function of a message (1225) that takes back an earlier one."""
+CANCELLATIONS = ("1", "3")
+"""Functions of a message (1225) that take back an earlier one: cancellation, deletion."""
 
 
 def _reader(record: _Record) -> Callable[[str], str | None]:
@@ -350,7 +350,24 @@ def _sales_report(header: Segment, body: Sequence[Segment], envelope: Level, rep
         for record in of_line:
             record.facts |= _sales_facts(record, alone=len(of_line) == 1)
     _count_repeats(records, repeats)
+    _note_overlaps(records, repeats)
+    _leave_out_cancelled(records)
     return _finished(records, body, len(lines))
+
+
+def _note_overlaps(records: Iterable[_Record], repeats: Repeats) -> None:
+    """Note at a record that its period has days in common with that of an earlier one of its item and place: these days are reported twice."""
+    for record in records:
+        item, store, last_day = (record.facts.get(name) for name in ("ITEM", "STORE", "DATE"))
+        first_day = record.facts.get("FROM") or last_day
+        if not (item and store and first_day and last_day):
+            continue
+        other = repeats.overlap((item, store), (first_day, last_day))
+        if other is not None:
+            record.facts["CONTROL"] = (
+                f"its period {first_day} to {last_day} has days in common with {other[0]} to {other[1]}, "
+                "which the file reports on for the same item and place as well"
+            )
 
 
 def _unquantified(
@@ -444,8 +461,15 @@ def _count_repeats(records: Iterable[_Record], repeats: Repeats) -> None:
             record.facts["REPEAT"] = str(place)
 
 
-_TAKES_BACK = ("1", "3", "5")
-"""Functions of a message (1225): cancellation, deletion, replacement."""
+_TAKES_BACK = (*CANCELLATIONS, "5")
+"""Functions of a message (1225) that take back or replace an earlier one."""
+
+
+def _leave_out_cancelled(records: Iterable[_Record]) -> None:
+    """What a message takes back is neither sold nor in stock."""
+    for record in records:
+        if look_up(record.levels, "BGM.1225") in CANCELLATIONS:
+            record.left_out = "taken back by its message"
 
 
 # INVRPT Inventory report
@@ -475,6 +499,7 @@ def _inventory(header: Segment, body: Sequence[Segment], envelope: Level, repeat
     outer = (head, summary, envelope)
     records = [record for line, own, groups in lines for record in _line_stock(line, own, groups, outer)]
     _count_repeats(records, repeats)
+    _leave_out_cancelled(records)
     return _finished(records, body, len(lines))
 
 

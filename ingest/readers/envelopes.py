@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from ingest.limits import Limits
-from ingest.readers.framed import Entry
+from ingest.readers.framed import Entry, Retraction
 from ingest.readers.segments import (
     MARK,
     NOISE,
@@ -92,6 +92,20 @@ Reader = Callable[[Segment, Sequence[Segment], Level, Repeats], Parsed]
 
 
 @dataclass(frozen=True)
+class Issue:
+    """Where a document says which one it is, and what it is sent for.
+
+    Attributes:
+        segment: the segment at its head.
+        number, purpose: elements of that segment: the document's number, and the code of its purpose.
+    """
+
+    segment: str
+    number: tuple[int, int]
+    purpose: int
+
+
+@dataclass(frozen=True)
 class Standard:
     """What differs between the standards.
 
@@ -103,6 +117,8 @@ class Standard:
         left_out: kinds that hold nothing to be counted.
         never_empty: kinds that must have items.
         sender: element of the interchange's header with the sender.
+        issues: kinds of which a document may be sent again, for another purpose.
+        duplicates, replacements, cancellations: codes of a purpose.
     """
 
     interchange: Envelope
@@ -117,6 +133,25 @@ class Standard:
     sender: int
     look_up: Callable[[Sequence[Level], str], str | None]
     names: Sequence[str]
+    issues: Mapping[str, Issue]
+    duplicates: frozenset[str]
+    replacements: frozenset[str]
+    cancellations: frozenset[str]
+
+
+@dataclass
+class _Sent:
+    """One of the documents of a file that bear the same number.
+
+    Attributes:
+        is_read: a record of it could be read; what cannot be read replaces nothing.
+        entries: places of its records that count, among all of the file.
+    """
+
+    named: str
+    purpose: str
+    is_read: bool = False
+    entries: list[int] = field(default_factory=list)
 
 
 @dataclass
@@ -245,8 +280,8 @@ def framed(standard: Standard, header: Segment, stop: int, found: Iterator[Segme
 
 def entries(
     standard: Standard, text: Text, openings: Sequence[tuple[int, Callable[[int, int], Interchange]]], *, strict: bool
-) -> Iterator[Entry]:
-    """Records of all interchanges, and a broken one for each stretch that belongs to none.
+) -> Iterator[Entry | Retraction]:
+    """Records of all interchanges, and a broken one for each stretch that belongs to none; at the end, which of them are replaced by later ones.
 
     Args:
         openings: where each interchange begins, and what cuts it up to a bound, given the number of its first segment.
@@ -254,21 +289,63 @@ def entries(
     """
     seen: set[tuple[str, str]] = set()
     repeats = Repeats()
-    number, before = 1, 0
+    sent: dict[tuple[str, ...], list[_Sent]] = {}
+    number, before, count = 1, 0, 0
     for place, (start, cut) in enumerate(openings):
         stop = openings[place + 1][0] if place + 1 < len(openings) else len(text.text)
-        yield from _outside(text, before, start, number)
+        for entry in _outside(text, before, start, number):
+            yield entry
+            count += 1
         interchange = cut(stop, number)
         sender = (interchange.header.get(standard.sender), interchange.header.get(standard.interchange.reference[0]))
         interchange.repeated = sender in seen
         seen.add(sender)
-        yield from _records(standard, interchange, text, repeats, strict)
+        for entry, document in _records(standard, interchange, text, repeats, sent, strict):
+            if document is not None and entry.broken is None:
+                document.is_read = True
+                document.entries += [count] if entry.left_out is None else []
+            yield entry
+            count += 1
         number, before = interchange.next_number, interchange.end
         if interchange.problem is not None:
             last = before + len(text.text[before:stop].rstrip(NOISE))
             yield text.stretch("segment", before, last, number, interchange.problem)
+            count += 1
             before = stop
     yield from _outside(text, before, len(text.text), number)
+    for documents in sent.values():
+        yield from _overtaken(standard, documents)
+
+
+def _sent(
+    standard: Standard, document: _Document, interchange: Interchange, sent: dict[tuple[str, ...], list[_Sent]]
+) -> _Sent | None:
+    """A document among those of its number; None where its kind has none."""
+    kind = standard.kind(document.header)
+    issue = standard.issues.get(kind)
+    head = next((segment for segment in document.body if issue and segment.tag == issue.segment), None)
+    if issue is None or head is None or not head.get(*issue.number):
+        return None
+    named = f"{standard.document.name} {document.header.get(standard.document.reference[0])}"
+    found = _Sent(named, head.get(issue.purpose).upper())
+    number = (interchange.header.get(standard.sender), kind, head.get(*issue.number))
+    sent.setdefault(number, []).append(found)
+    return found
+
+
+def _overtaken(standard: Standard, documents: Sequence[_Sent]) -> Iterator[Retraction]:
+    """Which documents of one number do not count: those that a later one replaces or cancels, and duplicates of one that stands before them."""
+    standing: list[_Sent] = []
+    for document in (one for one in documents if one.is_read):
+        if document.purpose in standard.duplicates and standing:
+            yield Retraction(document.entries, f"a duplicate of {standing[-1].named}")
+            continue
+        if document.purpose in standard.replacements | standard.cancellations:
+            verb = "replaced" if document.purpose in standard.replacements else "cancelled"
+            for earlier in standing:
+                yield Retraction(earlier.entries, f"{verb} by {document.named} of the file")
+            standing = []
+        standing.append(document)
 
 
 def _outside(text: Text, start: int, end: int, number: int) -> Iterator[Entry]:
@@ -283,25 +360,34 @@ def _outside(text: Text, start: int, end: int, number: int) -> Iterator[Entry]:
 
 
 def _records(
-    standard: Standard, interchange: Interchange, text: Text, repeats: Repeats, strict: bool
-) -> Iterator[Entry]:
-    """Records of one interchange in the order of the file, refused where an envelope around them does not hold."""
+    standard: Standard,
+    interchange: Interchange,
+    text: Text,
+    repeats: Repeats,
+    sent: dict[tuple[str, ...], list[_Sent]],
+    strict: bool,
+) -> Iterator[tuple[Entry, _Sent | None]]:
+    """Records of one interchange in the order of the file, refused where an envelope around them does not hold, each with its document."""
     outer = list(_interchange_problems(standard, interchange))
-    found: list[tuple[int, Entry]] = []
+    found: list[tuple[int, Entry, _Sent | None]] = []
     for group in interchange.groups:
         around = [*_group_problems(standard, group, interchange), *outer]
         for document in group.documents:
-            found += _of_document(standard, document, group, interchange, text, around, repeats, strict)
+            one = _sent(standard, document, interchange, sent)
+            found += (
+                (at, entry, one)
+                for at, entry in _of_document(standard, document, group, interchange, text, around, repeats, strict)
+            )
     named = _named(standard.interchange, interchange.header)
     for run in interchange.strays:
         problem = f"{named}: {len(run)} segments ({run[0].tag[:3]} …) stand in no {standard.document.name}"
         entry = text.stretch("unframed", run[0].start, run[-1].end, run[0].number, problem)
-        found.append((run[0].start, entry))
+        found.append((run[0].start, entry, None))
     if outer and not found:
         rule, problem = outer[0]
         header = interchange.header
-        found.append((header.start, text.stretch(rule, header.start, header.end, header.number, problem)))
-    yield from (entry for _, entry in sorted(found, key=lambda pair: pair[0]))
+        found.append((header.start, text.stretch(rule, header.start, header.end, header.number, problem), None))
+    yield from ((entry, one) for _, entry, one in sorted(found, key=lambda record: record[0]))
 
 
 def _of_document(

@@ -12,7 +12,7 @@ import polars as pl
 
 from ingest.errors import FileUnreadable
 from ingest.limits import Limits, refuse_columns
-from ingest.readers.delimited import to_utf8, with_line_feeds
+from ingest.readers.delimited import HOLDS_NUL, NUL, to_utf8, with_line_feeds
 from ingest.readers.framed import Broken, Framed, column_names
 
 if TYPE_CHECKING:
@@ -87,6 +87,8 @@ class _Framing:
             if self.form.records and kind not in (*self.form.records, *self.form.left_out):
                 known = ", ".join((*self.form.records, *self.form.left_out))
                 self._break(index, "record_type", f'its type "{kind}" is none of {known}')
+            elif NUL in line:
+                self._break(index, "nul", HOLDS_NUL)
             elif kind in self.form.left_out:
                 self.left_out[index] = f"record type {kind}"
             elif problem := self._width_problem(line):

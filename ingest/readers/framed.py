@@ -51,6 +51,19 @@ class Entry:
 
 
 @dataclass(frozen=True)
+class Retraction:
+    """Says, behind all records of a file, that some of them do not count after all.
+
+    Attributes:
+        entries: their places among the entries.
+        reason: why, as in `Entry.left_out`.
+    """
+
+    entries: Sequence[int]
+    reason: str
+
+
+@dataclass(frozen=True)
 class Framed:
     """Entries below the header of one file, in order: all of them, or a stretch of a large file.
 
@@ -120,7 +133,7 @@ class Framed:
         return self.first_line + index if self.lines is None else self.lines[index]
 
 
-def from_entries(fields: Sequence[str], entries: Iterable[Entry], days: Sequence[date] = ()) -> Framed:
+def from_entries(fields: Sequence[str], entries: Iterable[Entry | Retraction], days: Sequence[date] = ()) -> Framed:
     """Gather the entries of a structured format into a table of the given fields."""
     rows: list[list[str | None]] = []
     lines: list[int] = []
@@ -128,6 +141,9 @@ def from_entries(fields: Sequence[str], entries: Iterable[Entry], days: Sequence
     broken: dict[int, Broken] = {}
     left_out: dict[int, str] = {}
     for index, entry in enumerate(entries):
+        if isinstance(entry, Retraction):
+            left_out |= dict.fromkeys(entry.entries, entry.reason)
+            continue
         rows.append([entry.values.get(name) for name in fields])
         lines.append(entry.line)
         texts.append(entry.raw)

@@ -94,6 +94,9 @@ def _printed_list(text: str, at: int, header: Sequence[str]) -> Framed:
         cells = _cells(line.rstrip("\r"), pipes)
         if _RULE.fullmatch(line) or _shape(line) in titles or [cell.strip() for cell in cells] == list(header):
             rows.append([None] * len(names))
+        elif delimited.NUL in line:
+            broken[len(rows)] = Broken("nul", number, line.rstrip("\r"), delimited.HOLDS_NUL)
+            rows.append([None] * len(names))
         elif len(cells) == len(header):
             rows.append([*cells[first:-1]])
         else:

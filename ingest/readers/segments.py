@@ -290,6 +290,7 @@ class Repeats:
         self._lines: dict[str, set[tuple[int, object]]] = {}
         self._last: dict[str, int] = {}
         self._offsets: dict[tuple[int, str], int] = {}
+        self._periods: dict[object, list[tuple[str, str]]] = {}
 
     def begin(self, identity: object, *, may_be_again: bool) -> None:
         """Go on with another document; the same identity is the same document."""
@@ -310,6 +311,14 @@ class Repeats:
             place = len(places)
         self._reached[same] = place
         return place
+
+    def overlap(self, same: object, period: tuple[str, str]) -> tuple[str, str] | None:
+        """An earlier period of the file of what is alike that has days in common with this one, and is another."""
+        known = self._periods.setdefault(same, [])
+        other = next((one for one in known if one != period and one[0] <= period[1] and period[0] <= one[1]), None)
+        if period not in known:
+            known.append(period)
+        return other
 
     def offset(self, document_no: str, lines: Collection[tuple[int, object]]) -> int:
         """What to add to the line numbers of a document, so that no line is one that an earlier document of that number has.

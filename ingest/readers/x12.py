@@ -18,8 +18,8 @@ from pyx12.segment import Segment as Pyx12Segment
 from ingest.errors import FileUnreadable
 from ingest.limits import Limits
 from ingest.readers import envelopes
-from ingest.readers.envelopes import Envelope, Interchange, Standard
-from ingest.readers.framed import Entry
+from ingest.readers.envelopes import Envelope, Interchange, Issue, Standard
+from ingest.readers.framed import Entry, Retraction
 from ingest.readers.segments import COMPONENT, Names, Segment, Text, begins_segment
 from ingest.readers.x12_items import ITEMS, NAMES, is_field, look_up
 
@@ -42,6 +42,10 @@ _X12 = Standard(
     sender=6,
     look_up=look_up,
     names=NAMES,
+    issues={"810": Issue("BIG", (2, 0), 8), "856": Issue("BSN", (2, 0), 1)},
+    duplicates=frozenset({"07"}),
+    replacements=frozenset({"05"}),
+    cancellations=frozenset({"01", "03"}),
 )
 _ISA = re.compile(r"ISA([^A-Za-z0-9 \t\r\n\x00])", re.IGNORECASE)
 _WHOLE_ISA = re.compile(
@@ -64,8 +68,8 @@ class _Signs:
     end: int
 
 
-def entries(data: bytes, reading: Reading, limits: Limits) -> Iterator[Entry]:
-    """The items of all transaction sets, in the order of the file.
+def entries(data: bytes, reading: Reading, limits: Limits) -> Iterator[Entry | Retraction]:
+    """The items of all transaction sets, in the order of the file; at the end, which of them later sets of the file overtake.
 
     Raises:
         FileUnreadable: there is no interchange in it.

@@ -102,7 +102,7 @@ COLUMNS = {
     "longitude match_method confidence approved_by",
     "decision": "decision_id* decided_at* decided_by* kind* subject* distributor_code sender_sku_code sender_outlet_code "
     "sku_code outlet_code territory_code document_type document_no line_no batch_no condition month_start "
-    "alert_id feed cause value qty_base value_net valid_from valid_to reason",
+    "alert_id feed cause value qty_base value_net valid_from valid_to reason*",
 }
 KEYS = {
     "dms_invoice_line": "distributor_code document_type document_no line_no",

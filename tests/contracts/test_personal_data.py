@@ -89,7 +89,9 @@ def test_a_tagged_value_stands_in_no_message_and_is_kept_in_the_raw_text_of_its_
 def test_a_value_of_several_columns_hides_the_tagged_ones_alone(tmp_path):
     path = tmp_path / "landing/csv_generic/S1/decision_2026-03-01.csv"
     path.parent.mkdir(parents=True)
-    path.write_text("decision_id,decided_at,decided_by,kind,subject\n1,2026-03-01T12:00:00,Zyx,COMMENT,D|S\n")
+    path.write_text(
+        "decision_id,decided_at,decided_by,kind,subject,reason\n1,2026-03-01T12:00:00,Zyx,COMMENT,D|S,why\n"
+    )
     over = tmp_path / "config/contracts/decision.yaml"
     over.parent.mkdir(parents=True)
     rule = {

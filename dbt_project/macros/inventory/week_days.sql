@@ -1,12 +1,11 @@
 {#
-    The days of a week that lie in a period, both ends included, as a sum of 1 (Monday), 2, 4 up to 64 (Sunday): overlapping periods are put together
-    by bit_or, so that no day counts twice.
+    The days of a week that lie in a period, both ends included, as a sum of 1 (Monday), 2, 4 up to 64 (Sunday); 0 where they have none in common.
+    Overlapping periods are put together by bit_or, so that no day counts twice.
 #}
 {% macro days_of_week_in(first_day, last_day, week_start) -%}
-    cast(
-        power(2, {{ days_between(week_start, 'least(' ~ last_day ~ ', ' ~ add_days(week_start, 6) ~ ')') }} + 1)
-        - power(2, {{ days_between(week_start, 'greatest(' ~ first_day ~ ', ' ~ week_start ~ ')') }}) as integer
-    )
+    {%- set first = 'least(greatest(' ~ days_between(week_start, first_day) ~ ', 0), 7)' -%}
+    {%- set last = 'least(greatest(' ~ days_between(week_start, last_day) ~ ' + 1, 0), 7)' -%}
+    cast(power(2, greatest({{ first }}, {{ last }})) - power(2, {{ first }}) as integer)
 {%- endmacro %}
 
 {# The share of a week's days, out of such a sum. #}

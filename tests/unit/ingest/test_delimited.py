@@ -146,7 +146,8 @@ def test_title_rows_stand_above_the_header():
         ("a,b\nCafé,1\n".encode(), "cp1252", "encoding", 'line 2: "'),
         (b"\xef\xbb\xbfa,b\n", "cp1252", "encoding", "byte order mark"),
         ("a,b\n1,2\n".encode("utf-16"), "utf-8", "encoding", "not utf-8"),
-        (b"a,b\n\0,2\n", "utf-8", "encoding", "line 2: holds NUL"),
+        (b"a\0,b\n1,2\n", "utf-8", "encoding", "line 1: holds NUL"),
+        ("ä,€\n1,2\n".encode("utf-16-le"), "cp1252", "encoding", ""),
     ],
 )
 def test_a_file_that_cannot_be_read_says_why(data, encoding, rule, says):

@@ -178,3 +178,32 @@ def test_every_line_belongs_to_one_entry_with_all_settings_on(body, named):
     assert sum(taken) == len(lines) - (0 if named else 1)
     assert fast.entries == careful.entries
     assert fast.broken.keys() == careful.broken.keys()
+
+
+@pytest.mark.parametrize("careful", [True, False])
+@pytest.mark.parametrize(
+    ("text", "good", "broken"),
+    [
+        ("a,b\n1,2\n3\0,4\n5,6\n7,8\n9,0\n1,1\n", 5, {1: "3\0,4"}),
+        ("a,b\n\0,\0\n", 0, {0: "\0,\0"}),
+        ('a,b\n1,2\n"3\n\0",4\n5,6\n', 2, {1: '"3\n\0",4'}),
+    ],
+    ids=["one of many", "the only one", "in a quoted value of two lines"],
+)
+def test_a_nul_costs_its_own_record_with_its_text(careful, text, good, broken):
+    framed = frame(text, careful=careful)
+
+    assert {index: (one.rule, one.raw) for index, one in framed.broken.items()} == {
+        index: ("nul", raw) for index, raw in broken.items()
+    }
+    assert framed.entries - len(framed.broken) == good
+
+
+@given(st.lists(st.sampled_from(["1", "x", "", "\0", "a\0b", '"q"', '"q\0"']), min_size=2, max_size=12))
+def test_records_with_a_nul_are_broken_whichever_way_they_are_read(values):
+    text = "a,b\n" + "".join(f"{value},1\n" for value in values)
+
+    for careful in (True, False):
+        framed = frame(text, careful=careful)
+        found = set(framed.broken)
+        assert found == {index for index, value in enumerate(values) if "\0" in value}

@@ -10,6 +10,7 @@ from ingest.errors import FileUnreadable
 from ingest.limits import DEFAULT, Limits
 from ingest.profiles import Reading
 from ingest.readers import edifact
+from ingest.readers.framed import Retraction
 
 
 def message(kind: str, *body: str, reference: str = "M1") -> list[str]:
@@ -135,6 +136,72 @@ def test_sales_of_an_interchange_that_was_sent_twice_keep_their_numbers():
     one = interchange(sold("5", "M1"), sold("3", "M2"))
 
     assert column(read(written(one, one)), "REPEAT") == [None, "2", None, "2"]
+
+
+def retracted(entries: list) -> dict[int, str]:
+    return {place: one.reason for one in entries if isinstance(one, Retraction) for place in one.entries}
+
+
+@pytest.mark.parametrize(
+    ("function", "left_out"),
+    [
+        ("9", {}),
+        ("5", {0: "replaced by message M2 of the file"}),
+        ("7", {1: "a duplicate of message M1"}),
+        ("1", {0: "cancelled by message M2 of the file"}),
+        ("3", {0: "cancelled by message M2 of the file"}),
+    ],
+)
+def test_the_function_of_a_message_says_what_becomes_of_earlier_ones_of_its_number(function, left_out):
+    notices = [
+        message(
+            "DESADV",
+            f"BGM+351+D1+{code}",
+            "DTM+137:20260301:102",
+            "CPS+1",
+            "LIN+1++111:EN",
+            "QTY+12:5",
+            reference=reference,
+        )
+        for code, reference in (("9", "M1"), (function, "M2"))
+    ]
+
+    assert retracted(read(written(interchange(*notices)))) == left_out
+
+
+@pytest.mark.parametrize("function", ["1", "3"])
+def test_sales_that_a_message_takes_back_are_left_out_with_those_that_it_had_reported(function):
+    def report(code: str, reference: str) -> list[str]:
+        body = (f"BGM+73E::9+R1+{code}", *HEAD[1:], "LOC+162+S1", "LIN+1++111:EN", "QTY+153:5")
+        return message("SLSRPT", *body, reference=reference)
+
+    entries = read(written(interchange(report("9", "M1"), report(function, "M2"))))
+
+    assert retracted(entries) == {0: "cancelled by message M2 of the file"}
+    assert [one.left_out for one in entries[:2]] == [None, "taken back by its message"]
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "overlaps"),
+    [
+        ("20260301", "20260307", False),
+        ("20260305", "20260307", True),
+        ("20260307", "20260310", True),
+        ("20260308", "20260310", False),
+    ],
+)
+def test_periods_of_one_item_and_place_that_overlap_are_noted(begin, end, overlaps):
+    def month(reference: str, begin: str, end: str) -> list[str]:
+        days = f"DTM+356:{begin}{end}:718"
+        return message(
+            "SLSRPT", f"BGM+73E::9+{reference}+9", days, "LOC+162+S1", "LIN+1++111:EN", "QTY+153:5", reference=reference
+        )
+
+    entries = read(written(interchange(month("M1", "20260301", "20260307"), month("M2", begin, end))))
+
+    first, second = column(entries, "CONTROL")
+    assert first is None
+    assert ("days in common with 20260301 to 20260307" in (second or "")) == overlaps
 
 
 def test_a_line_without_a_quantity_is_still_a_record():

@@ -181,6 +181,7 @@ def test_an_object_that_omits_an_empty_key_lacks_no_column(landing):
         "kind": "COMMENT",
         "subject": "x",
         "value": "a",
+        "reason": "why",
     }
     landing.put("decisions/1.jsonl", json.dumps(first) + "\n")
     second = {name: value for name, value in first.items() if name != "value"} | {"decision_id": "2"}

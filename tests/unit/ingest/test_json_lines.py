@@ -129,7 +129,7 @@ def test_a_long_array_on_one_line_is_no_long_line():
 
 
 def test_decisions_lie_in_the_folder_of_their_profile_and_grow(landing):
-    line = '{"decision_id": "%s", "decided_at": "2026-03-02T15:00:00+05:30", "decided_by": "asha", "kind": "COMMENT", "subject": "x"}\n'
+    line = '{"decision_id": "%s", "decided_at": "2026-03-02T15:00:00+05:30", "decided_by": "asha", "kind": "COMMENT", "subject": "x", "reason": "y"}\n'
     landing.put("decisions/2026-03-02.jsonl", line % "1")
     landing.run()
     landing.put("decisions/2026-03-02.jsonl", line % "1" + line % "2")

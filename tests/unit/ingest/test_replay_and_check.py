@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 import ingest
+from ingest import bronze
 from ingest.bronze import write_snapshot
 
 INVOICE = "document_type,document_no,line_no,business_date,sender_outlet_code,sender_sku_code,qty,unit,value_net\n"
@@ -126,6 +127,48 @@ def test_a_replay_of_an_archive_commits_the_members_that_read_differently(landin
     assert landing.rows()["document_no"].to_list() == ["A", "B"]
 
 
+def test_what_was_committed_under_other_settings_is_pointed_to_until_it_is_replayed(landing, invoice):
+    landing.put(NAME, invoice(("A", 1, "2026-03-01", "1", "1")))
+    landing.put(NAME.replace("csv_generic/D001", "csv_generic/D002"), invoice(("B", 1, "2026-03-01", "1", "1")))
+    landing.run()
+    assert landing.run().outdated == {}
+    landing.config("profiles/csv_generic.yaml", "overrides: [{sender: D001, set: {unit: CS}}]\n")
+
+    assert (landing.run().already, landing.run().outdated) == (2, {"csv_generic": 1})
+
+    ingest.replay(landing.home)
+    assert landing.run().outdated == {}
+
+
+def test_of_two_replays_at_once_one_commits(landing, invoice, monkeypatch):
+    landing.put(NAME, invoice(("A", 1, "2026-03-01", "1", "1")))
+    landing.run()
+    landing.config("profiles/csv_generic.yaml", "overrides: [{sender: D001, set: {unit: CS}}]\n")
+    commit_batch = bronze.commit_batch
+
+    def overtaken(*arguments):
+        monkeypatch.setattr(bronze, "commit_batch", commit_batch)
+        assert ingest.replay(landing.home).commits == (2,)
+        return commit_batch(*arguments)
+
+    monkeypatch.setattr(bronze, "commit_batch", overtaken)
+    second = ingest.replay(landing.home)
+
+    assert (second.commits, second.already) == ((), 1)
+    assert len(landing.commits()) == 2
+
+
+def test_a_check_of_an_archive_goes_on_beside_a_member_that_fits_no_feed(landing, invoice, tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("dms_invoice_line.csv", invoice(("A", 1, "2026-03-01", "1", "1")))
+        archive.writestr("holidays.csv", "a\n1\n")
+
+    report = ingest.check(landing.home, tmp_path / "a.zip", profile="csv_generic")
+
+    assert (report.loaded, report.exit_code) == (1, 1)
+    assert ["holidays.csv: its name fits no feed" in warning for warning in report.warnings] == [True]
+
+
 def test_a_replay_leaves_new_files_to_ingest(landing, invoice):
     landing.put(NAME, invoice(("A", 1, "2026-03-01", "1", "1")))
 
@@ -197,12 +240,12 @@ def test_a_check_of_a_file_that_cannot_be_read_says_so(landing, tmp_path):
 def test_a_check_tells_what_would_load_with_a_warning_and_what_it_sums_up_to(landing, invoice, tmp_path):
     lines = invoice(("A", 1, "2026-03-01", "2", "10"), ("B", 1, "2026-03-01", "3", "5.5"))
     path = tmp_path / "dms_invoice_line_2026-03-01.csv"
-    path.write_text(lines + "INVOICE,C,1,2026-03-01,O1,S1,1,DOZ,7\nINVOICE,D,1,2026-03-01,O1,S1,x,EA,100\n")
+    path.write_text(lines + "INVOICE,C,1,2026-03-01,O1,S1,1,DRUM,7\nINVOICE,D,1,2026-03-01,O1,S1,x,EA,100\n")
 
     report = ingest.check(landing.home, path, profile="csv_generic")
 
     (flagged,) = report.flagged
-    assert (flagged.rule, flagged.column, flagged.records, flagged.values) == ("unknown_unit", "unit", 1, {"DOZ": 1})
+    assert (flagged.rule, flagged.column, flagged.records, flagged.values) == ("unknown_unit", "unit", 1, {"DRUM": 1})
     assert report.sums == {"qty": Decimal("6"), "value_net": Decimal("22.5")}
 
 
@@ -212,8 +255,8 @@ STOCK = "business_date,sender_sku_code,closing_qty,unit\n2026-03-01,S1,5,{unit}\
 def archive(path: Path, invoice) -> Path:
     with zipfile.ZipFile(path, "w") as packed:
         packed.writestr("dms_invoice_line_2026-03-01.csv", invoice(("A", 1, "2026-03-01", "1", "1")))
-        packed.writestr("dms_stock_2026-03-01_a.csv", STOCK.format(unit="DOZ"))
-        packed.writestr("dms_stock_2026-03-01_b.csv", STOCK.format(unit="DOZ").replace("S1", "S2"))
+        packed.writestr("dms_stock_2026-03-01_a.csv", STOCK.format(unit="DRUM"))
+        packed.writestr("dms_stock_2026-03-01_b.csv", STOCK.format(unit="DRUM").replace("S1", "S2"))
     return path
 
 
@@ -222,7 +265,7 @@ def test_a_check_adds_up_the_members_of_an_archive_by_feed(landing, invoice, tmp
 
     (stock,) = report.others
     assert (report.feed, report.sums["qty"]) == ("dms_invoice_line", 1)
-    assert (stock.feed, stock.sums, stock.flagged[0].values) == ("dms_stock", {"closing_qty": 10}, {"DOZ": 2})
+    assert (stock.feed, stock.sums, stock.flagged[0].values) == ("dms_stock", {"closing_qty": 10}, {"DRUM": 2})
 
 
 def test_a_check_of_one_feed_passes_over_the_members_of_others(landing, invoice, tmp_path):

@@ -250,3 +250,34 @@ def test_the_settings_of_a_profile_reach_the_rows_and_the_messages(landing):
     assert rows["qty"].to_list() == [Decimal("12.5"), Decimal("1")]
     assert rows["value_net"].to_list() == [Decimal("123456.5"), Decimal("5")]
     assert "thousands sign ',' (indian) and negatives cr and currency ₹" in report.problems[0]
+
+
+@pytest.mark.parametrize(
+    ("written", "unit"),
+    [
+        ("DOZ", "DZN"),
+        ("dz", "DZN"),
+        ("Dozens", "DZN"),
+        ("gro", "GRO"),
+        ("Pair", "PR"),
+        ("DOZ-DOZENS", "DZN"),
+        ("DRUM", "DRUM"),
+    ],
+)
+def test_counts_of_pieces_are_known_by_themselves_and_other_units_keep_their_spelling(landing, invoice, written, unit):
+    landing.put(
+        "csv_generic/D1/dms_invoice_line_2026-03-01.csv", invoice(("A", 1, "2026-03-01", "1", "9"), unit=written)
+    )
+
+    report = landing.run()
+
+    assert landing.rows()["unit"].to_list() == [unit]
+    assert report.rules == ({} if unit != "DRUM" else {"unknown_unit": 1})
+
+
+def test_the_profile_s_own_spelling_of_a_unit_goes_before(landing, invoice):
+    landing.config("profiles/csv_generic.yaml", "units: {IN: [DOZ]}\n")
+    landing.put("csv_generic/D1/dms_invoice_line_2026-03-01.csv", invoice(("A", 1, "2026-03-01", "1", "9"), unit="DOZ"))
+    landing.run()
+
+    assert landing.rows()["unit"].to_list() == ["IN"]

@@ -9,7 +9,9 @@ import pytest
 from ingest.errors import FileUnreadable
 from ingest.limits import DEFAULT, Limits
 from ingest.profiles import Reading
+from ingest.readers import read as frame
 from ingest.readers import x12
+from ingest.readers.framed import Retraction
 
 INVOICE = (
     "BIG*20260301*INV1**PO7",
@@ -172,6 +174,68 @@ def test_a_control_number_that_stands_twice_is_noted():
 
     assert rules(entries) == [None] * 4
     assert [bool(note) for note in column(entries, "CONTROL")] == [False, False, True, True]
+
+
+def of_number(first: str, *purposes: str) -> list:
+    """Invoices of one number, each of one item and another quantity: that of the first, then one for each purpose (BIG08)."""
+    sets = [
+        a_set(
+            "810",
+            f"BIG*20260301*{first}******{purpose}",
+            "N1*BY*Shop*92*D1",
+            f"IT1*1*{n}*EA*1**VP*S1",
+            number=f"{n:04}",
+        )
+        for n, purpose in enumerate(("00", *purposes), 1)
+    ]
+    return list(x12.entries(written(interchange(*sets)), Reading(files=("*",), format="x12"), DEFAULT))
+
+
+@pytest.mark.parametrize(
+    ("purposes", "retracted"),
+    [
+        (("00",), {}),
+        (("04",), {}),
+        (("05",), {0: "replaced by transaction set 0002 of the file"}),
+        (("07",), {1: "a duplicate of transaction set 0001"}),
+        (("01",), {0: "cancelled by transaction set 0002 of the file"}),
+        (
+            ("05", "05"),
+            {0: "replaced by transaction set 0002 of the file", 1: "replaced by transaction set 0003 of the file"},
+        ),
+        (("05", "07"), {0: "replaced by transaction set 0002 of the file", 2: "a duplicate of transaction set 0002"}),
+    ],
+)
+def test_the_purpose_of_an_invoice_says_what_becomes_of_earlier_ones_of_its_number(purposes, retracted):
+    said = [one for one in of_number("INV1", *purposes) if isinstance(one, Retraction)]
+
+    assert {place: one.reason for one in said for place in one.entries} == retracted
+
+
+def test_invoices_of_other_numbers_stay():
+    other = a_set("810", *INVOICE, number="0002")
+    replaced = a_set("810", "BIG*20260301*INV9******05", "IT1*1*2*EA*1**VP*S1", number="0003")
+
+    entries = read(written(interchange(a_set("810", *INVOICE), other, replaced)))
+
+    assert not any(isinstance(one, Retraction) for one in entries)
+
+
+def test_a_replacement_that_cannot_be_read_replaces_nothing():
+    broken = a_set("810", "BIG*20260301*INV1******05", "IT1*1*2*EA*1**VP*S1", "CTT*9", number="0002")
+
+    entries = read(written(interchange(a_set("810", *INVOICE), broken)))
+
+    assert rules(entries) == [None, None, "control_totals"]
+
+
+def test_what_is_replaced_is_left_out_of_what_is_read():
+    replacement = a_set("810", "BIG*20260301*INV1******05", "IT1*1*2*EA*1**VP*S1", number="0002")
+    data = written(interchange(a_set("810", *INVOICE), replacement))
+
+    framed = frame(data, "a.edi", Reading(files=("*",), format="x12"), DEFAULT, ["LINE"])
+
+    assert framed.left_out == dict.fromkeys([0, 1], "replaced by transaction set 0002 of the file")
 
 
 def test_rubbish_between_interchanges_is_one_broken_record_with_its_bytes():

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -39,7 +42,7 @@ def test_a_check_of_an_archive_writes_the_rows_of_each_feed(tmp_path: Path) -> N
         packed.writestr("sku_2026-03-01.csv", "sku_code,sku_name\nS1,Soap\n")
         packed.writestr(
             "dms_stock_2026-03-01.csv",
-            "business_date,sender_sku_code,closing_qty,unit\n2026-03-01,S1,5,DOZ\n",
+            "business_date,sender_sku_code,closing_qty,unit\n2026-03-01,S1,5,DRUM\n",
         )
     arguments = ["check", str(tmp_path / "x.zip"), "--profile", "csv_generic", "--sender", "D1"]
     options = ["--home", str(tmp_path / "home"), "--rows", str(tmp_path / "rows.parquet")]
@@ -50,7 +53,7 @@ def test_a_check_of_an_archive_writes_the_rows_of_each_feed(tmp_path: Path) -> N
     (further,) = {path.name for path in tmp_path.glob("*.parquet")} - {"rows.parquet"}
     assert further == "rows.dms_stock.parquet"
     assert "Sums of what would load: closing_qty 5.000" in ended.output
-    assert "DOZ (1)" in ended.output
+    assert "DRUM (1)" in ended.output
 
 
 def test_a_wrong_date_is_a_usage_error(tmp_path: Path) -> None:
@@ -97,3 +100,55 @@ def test_a_home_below_a_file_is_refused_with_a_sentence(tmp_path: Path) -> None:
 
     assert done.exit_code == 3
     assert "cannot be written" in done.output
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("status", "--as-of", "01/02/2026", "--json"),
+        ("check", "--json", "nowhere.csv", "--profile", "csv_generic"),
+        ("check", "--json"),
+        ("nothing", "--json"),
+        ("--nothing", "status", "--json"),
+    ],
+    ids=["a value", "a file that is not there", "an argument that is missing", "a command", "an option"],
+)
+def test_a_usage_error_is_json_where_json_is_asked_for(arguments: tuple[str, ...]) -> None:
+    ended = CliRunner().invoke(cli.main, arguments)
+
+    assert ended.exit_code == cli.USAGE
+    assert list(json.loads(ended.stdout)) == ["error"]
+    assert "Error: " in ended.stderr
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_a_reader_that_has_enough_ends_no_command_with_a_trace(tmp_path: Path, options: tuple[str, ...]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        ended = subprocess.run(
+            [sys.executable, "-m", "sellthrough.cli", "status", "--home", str(tmp_path / "home"), *options],
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    finally:
+        os.close(writer)
+
+    assert ended.stderr == ""
+    assert list((tmp_path / "home").rglob("*_trace.log")) == []
+
+
+def test_ingest_names_the_replay_that_reads_files_under_new_settings(tmp_path: Path) -> None:
+    landed = tmp_path / "landing" / "csv_generic" / "HQ" / "sku_2026-03-01.csv"
+    landed.parent.mkdir(parents=True)
+    landed.write_text("sku_code,sku_name\nS1,Soap\n", encoding="utf-8")
+    CliRunner().invoke(cli.main, ["ingest", "--home", str(tmp_path)])
+    profile = tmp_path / "config" / "profiles" / "csv_generic.yaml"
+    profile.parent.mkdir(parents=True)
+    profile.write_text("constants: {brand: OURS}\n", encoding="utf-8")
+
+    ended = CliRunner().invoke(cli.main, ["ingest", "--home", str(tmp_path)])
+
+    assert "`sellthrough replay --profile csv_generic` reads them again" in ended.stdout

@@ -128,4 +128,31 @@ def test_dispatches_receipts_and_store_sales_are_written_whole(clean: Any) -> No
 
 def test_masters_come_from_head_office(clean: Any) -> None:
     names = sorted(p.name for p in (clean.out / "landing" / "csv_generic" / "HQ").iterdir())
-    assert names == ["distributor.csv", "outlet.csv", "outlet_xref.csv", "sku.csv", "sku_xref.csv", "territory.csv"]
+    masters = ["distributor.csv", "outlet.csv", "outlet_xref.csv", "sku.csv", "sku_xref.csv", "territory.csv"]
+    assert names == sorted([*masters, "calendar.csv", "scheme.csv"])
+
+
+def test_schemes_are_the_promotions_with_the_end_that_was_announced(clean: Any) -> None:
+    schemes = pl.read_csv(clean.out / "landing/csv_generic/HQ/scheme.csv", try_parse_dates=True)
+    both = clean.truth("promotion").join(schemes, on="scheme_code")
+
+    assert both.height == clean.truth("promotion").height == schemes.height > 0
+    assert (both["sku_code"] == both["buy_sku_codes"]).all()
+    assert (both["zone_code"] == both["territory_codes"]).all()
+    assert (both["date_from"] == both["valid_from"]).all()
+    assert (both["valid_to"] == both["date_to"]).sum() + (both["valid_to"] > END).sum() >= both.height
+    priced = both.filter(pl.col("benefit") == "DISC_PCT")
+    assert (priced["benefit_amount"] - 100 * priced["discount_share"]).abs().max() < 1e-9
+
+
+def test_the_calendar_tells_holidays_and_the_weeks_before_festivals_a_year_ahead(clean: Any) -> None:
+    days = pl.read_csv(clean.out / "landing/csv_generic/HQ/calendar.csv", try_parse_dates=True)
+    sold = set(clean.truth("secondary_sale_line").filter(document_type="INVOICE")["business_date"])
+
+    closed = set(days.filter(~pl.col("selling_day"))["calendar_date"])
+    assert {date(2026, 5, 1), date(2026, 12, 25)} <= closed
+    assert date(2026, 4, 30) in sold
+    assert not closed & sold
+    assert days.filter(pl.col("calendar_date") == date(2026, 10, 19))["festival_name"].to_list() == [
+        "Festival of 20 October"
+    ]

@@ -1,112 +1,33 @@
 {{ config(materialized='view') }}
 
-with stock as (
-    select * from {{ ref('int_stock_now') }}
-    where saleable_qty_base > 0
-),
-
-lead_time as (
-    select
-        distributor_code,
-        lead_time_days
-    from {{ ref('distributor') }}
-),
-
-horizon as (
-    select
-        stock.*,
-        cast(
-            coalesce(lead_time.lead_time_days, {{ threshold('STOCK_OUT_PREDICTED', 'default_lead_time_days') }}) as integer
-        ) as lead_time_days,
-        {{ add_days(shown_until(), 1) }} as first_day,
-        {{ add_days(
-            shown_until(),
-            "(coalesce(lead_time.lead_time_days, " ~ threshold('STOCK_OUT_PREDICTED', 'default_lead_time_days')
-            ~ ") + " ~ threshold('STOCK_OUT_PREDICTED', 'review_days') ~ ")"
-        ) }} as last_day
-    from stock
-    left join lead_time on stock.distributor_code = lead_time.distributor_code
-),
-
-demand as (
-    -- weekly means spread evenly over the days of the week that fall into the time to cover
-    select
-        horizon.distributor_code,
-        horizon.sku_code,
-        cast(
-            sum(
-                forecast.mean * greatest(
-                    {{ days_between(
-                        'greatest(forecast.week_start, horizon.first_day)',
-                        'least(' ~ add_days('forecast.week_start', 6) ~ ', horizon.last_day)'
-                    ) }} + 1,
-                    0
-                )
-            )
-            as double
-        ) / 7 as demand_qty_base
-    from horizon
-    inner join {{ ref('forecast_weekly') }} as forecast
-        on
-            horizon.distributor_code = forecast.distributor_code
-            and horizon.sku_code = forecast.sku_code
-    where
-        forecast.level = 'SKU_DISTRIBUTOR'
-        and forecast.week_start <= horizon.last_day
-        and {{ add_days('forecast.week_start', 6) }} >= horizon.first_day
-    group by horizon.distributor_code, horizon.sku_code
-),
-
-arrival as (
-    select
-        horizon.distributor_code,
-        horizon.sku_code,
-        sum(transit.in_transit_qty_base) as arriving_qty_base
-    from horizon
-    inner join {{ ref('int_in_transit') }} as transit
-        on
-            horizon.distributor_code = transit.distributor_code
-            and horizon.sku_code = transit.sku_code
-    where
-        transit.in_transit_qty_base > 0
-        and coalesce(
-            transit.planned_delivery_date, {{ add_days('transit.business_date', 'horizon.lead_time_days') }}
-        ) between {{ add_days(shown_until(), '-' ~ threshold('STOCK_OUT_PREDICTED', 'overdue_days')) }} and horizon.last_day
-    group by horizon.distributor_code, horizon.sku_code
-),
-
-judged as (
-    select
-        horizon.*,
-        {{ days_between(shown_until(), 'horizon.last_day') }} as days,
-        demand.demand_qty_base,
-        coalesce(arrival.arriving_qty_base, 0) as arriving_qty_base,
-        horizon.saleable_qty_base + coalesce(arrival.arriving_qty_base, 0) as covered_qty_base
-    from horizon
-    inner join demand
-        on horizon.distributor_code = demand.distributor_code and horizon.sku_code = demand.sku_code
-    left join arrival
-        on horizon.distributor_code = arrival.distributor_code and horizon.sku_code = arrival.sku_code
+with risk as (
+    -- the moment at which the stock is most likely to have run out
+    select * from {{ ref('int_stock_out_risk') }}
+    where demand_qty_base >= {{ threshold('STOCK_OUT_PREDICTED', 'min_demand') }}
+    qualify row_number() over (partition by distributor_code, sku_code order by probability desc, until_day asc) = 1
 ),
 
 short as (
     select
-        judged.*,
-        demand_qty_base - covered_qty_base as short_qty_base,
-        cast(ceil(covered_qty_base * days / demand_qty_base) as integer) as covered_days
-    from judged
-    where
-        demand_qty_base >= {{ threshold('STOCK_OUT_PREDICTED', 'min_demand') }}
-        and covered_qty_base < demand_qty_base * {{ threshold('STOCK_OUT_PREDICTED', 'max_covered_share') }}
+        risk.*,
+        stock.level_date,
+        stock.basis,
+        stock.unit_value_net,
+        stock.mean_daily_value_net,
+        {{ days_between(shown_until(), 'risk.until_day') }} as days
+    from risk
+    inner join {{ ref('int_stock_now') }} as stock
+        on risk.distributor_code = stock.distributor_code and risk.sku_code = stock.sku_code
+    where risk.probability >= {{ threshold('STOCK_OUT_PREDICTED', 'min_probability') }}
 ),
 
 below as (
-    -- since when the stock has been below what is expected now
+    -- since when the stock has been below what would be safe now
     select
         short.distributor_code,
         short.sku_code,
         coalesce(
-            max(case when level.saleable_qty_base >= short.demand_qty_base then level.next_level_date end),
+            max(case when level.saleable_qty_base + short.arriving_qty_base >= short.safe_qty_base then level.next_level_date end),
             min(level.level_date)
         ) as first_seen
     from short
@@ -121,8 +42,8 @@ select
     short.distributor_code,
     below.first_seen,
     coalesce(short.short_qty_base * short.unit_value_net / nullif(short.mean_daily_value_net, 0), 0) as weight,
-    'Stock of ' || short.sku_code || ' at ' || short.distributor_code || ' runs out about '
-    || cast({{ add_days(shown_until(), 'short.covered_days') }} as varchar) || ': '
+    'Stock of ' || short.sku_code || ' at ' || short.distributor_code || ' runs out by '
+    || cast(short.until_day as varchar) || ' with a probability of ' || {{ in_words('100 * short.probability') }} || ' %: '
     || {{ in_words('short.saleable_qty_base') }} || ' units in stock and '
     || {{ in_words('short.arriving_qty_base') }} || ' arriving in time against '
     || {{ in_words('short.demand_qty_base') }} || ' units expected in the next '
@@ -135,7 +56,9 @@ select
         ('demand_qty_base', 'round(short.demand_qty_base, 2)', 'number'),
         ('days', 'short.days', 'number'),
         ('lead_time_days', 'short.lead_time_days', 'number'),
-        ('runs_out_on', add_days(shown_until(), 'short.covered_days'), 'text'),
+        ('runs_out_on', 'short.until_day', 'text'),
+        ('probability', 'round(short.probability, 3)', 'number'),
+        ('short_qty_base', 'round(short.short_qty_base, 2)', 'number'),
         ('short_value_net', 'round(short.short_qty_base * short.unit_value_net, 2)', 'number'),
     ]) }} as figures
 from short

@@ -37,7 +37,7 @@ per_unit as (
         listed.valid_from,
         listed.valid_to,
         cast(case when count(listed.ptr) over (partition by listed.sku_code) > 0 then listed.ptr else listed.mrp end as double)
-        / case listed.unit when 'EA' then 1 when 'IN' then pack.units_per_inner when 'CS' then pack.units_per_case end as price
+        / {{ pieces_of('listed.unit', 'pack') | indent(8) }} as price
     from listed
     left join pack on listed.sku_code = pack.sku_code
 ),
