@@ -9,7 +9,7 @@ import polars as pl
 from forecasting import distribution, intervals, metrics
 from forecasting.baselines import NAIVE
 from forecasting.hierarchy import Level, add_up_known
-from forecasting.panel import CLASSES, Bools, Floats, Panel, Strings, demand_class
+from forecasting.panel import CLASSES, Bools, Floats, Panel, Strings, demand_class, unconstrained
 from forecasting.settings import ForecastSettings
 
 ALL = "ALL"
@@ -49,6 +49,7 @@ class Scored:
         change: of the history, what scaled errors are scaled by.
         dispersion: (G,) of the history.
         demand_class: (G,) as seen at the origin.
+        wanted: (G, H) demand, as `wanted` has it for the champions' forecasts.
     """
 
     level: str
@@ -58,11 +59,16 @@ class Scored:
     change: metrics.Change
     dispersion: Floats
     demand_class: Strings
+    wanted: Floats | None = None
 
     def outcome(self, model: str, rows: slice = slice(None)) -> intervals.Outcome:
         """What the model's intervals can learn from."""
         return intervals.Outcome(
-            self.means[model][rows], self.actual[rows], self.dispersion[rows], self.demand_class[rows]
+            self.means[model][rows],
+            self.actual[rows],
+            self.dispersion[rows],
+            self.demand_class[rows],
+            None if self.wanted is None else self.wanted[rows],
         )
 
 
@@ -71,10 +77,29 @@ def origins(n_weeks: int, horizon: int, wanted: int, min_training_weeks: int) ->
     return [n_weeks - horizon * back for back in range(1, wanted + 1) if n_weeks - horizon * back >= min_training_weeks]
 
 
+def wanted(panel: Panel, length: int, mean: Floats, settings: ForecastSettings) -> Floats:
+    """Demand (N, H) of the cells after the first `length` periods: what was sold, but where an empty shelf has cut a period short
+    at least what was forecast for it.
+    """
+    end = length + mean.shape[1]
+    sold = panel.quantity[:, length:end]
+    known = unconstrained(panel.quantity[:, :end], panel.stocked_out[:, :end], settings.longest_empty_weeks)
+    cut_short = np.isnan(known[:, length:]) & ~np.isnan(sold)
+    result: Floats = np.where(cut_short, np.fmax(sold, mean), sold)
+    return result
+
+
 def at_origin(
-    panel: Panel, level: Level, length: int, forecasts: Mapping[str, Floats], settings: ForecastSettings
+    panel: Panel,
+    level: Level,
+    length: int,
+    forecasts: Mapping[str, Floats],
+    settings: ForecastSettings,
+    wanted: Floats | None = None,
 ) -> Scored:
-    """Set what each model forecast for the cells (N, H; NaN where a cell had no history) after the first `length` periods beside what came, at a level."""
+    """Set what each model forecast for the cells (N, H; NaN where a cell had no history) after the first `length` periods, and
+    what was `wanted` of them, beside what came, at a level.
+    """
     history = add_up_known(level, panel.quantity[:, :length])
     seen = (~np.isnan(history)).any(axis=1)
     history = history[seen]
@@ -91,6 +116,7 @@ def at_origin(
         change=metrics.naive_change(history),
         dispersion=distribution.dispersion(history),
         demand_class=demand_class(history, settings.new_below_weeks),
+        wanted=None if wanted is None else add_up_known(level, wanted)[seen],
     )
 
 

@@ -31,6 +31,12 @@ ZERO_WINDOWS = (4, 13, 52)
 EWM_ALPHAS = (0.05, 0.15, 0.4)
 GROUP_WINDOWS = (4, 13)
 USUAL = 52
+OLD = 26
+"""Weeks from which on a series counts as old: an age that no row of training had would mislead."""
+CALENDAR_WEEKS = 65
+"""Weeks of history from which on the booster sees the calendar: with less, what lies ahead is a time of the year that it has not
+seen, and it takes for season what is growth.
+"""
 LEAST_WEEKS = 12
 
 
@@ -307,7 +313,12 @@ def _features(
         columns.append(np.where(count > 0, _window(history.zeros, cell, week, weeks) / np.maximum(count, 1.0), np.nan))
     last = history.last_sale[cell, week]
     columns.append(np.where(last >= 0, np.minimum(week - last, USUAL), np.nan))
-    columns.append(np.minimum(week - history.begin[cell], USUAL))
+    interval = _window(history.count, cell, week, USUAL) / np.maximum(
+        _window(history.count, cell, week, USUAL) - _window(history.zeros, cell, week, USUAL), 1.0
+    )
+    columns.append(np.where(last >= 0, (week + step - last) / np.maximum(interval, 1.0), np.nan))
+    columns.append(np.where(last >= 0, history.value[cell, np.maximum(last, 0)] / scale, np.nan))
+    columns.append(np.minimum(week - history.begin[cell], OLD))
     columns.append(history.first[cell] / scale)
     year_ago = week + step - USUAL
     seen = np.minimum(year_ago + 1, week)
@@ -323,7 +334,8 @@ def _features(
     dates = np.concatenate([series.dates, series.future])
     turn = 2 * np.pi * dates.astype("datetime64[D]").astype(np.int64) / profile.YEAR_DAYS
     ahead = week + step
-    columns += [np.sin(turn)[ahead], np.cos(turn)[ahead], np.log(factor[cell, ahead])]
+    if len(series.dates) >= CALENDAR_WEEKS:
+        columns += [np.sin(turn)[ahead], np.cos(turn)[ahead], np.log(factor[cell, ahead])]
     columns += [values[ahead] for values in series.shared.values()]
     columns += [values[cell, ahead] for values in series.own.values()]
     return np.column_stack([column.astype(np.float32) for column in columns])

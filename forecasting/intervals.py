@@ -17,11 +17,16 @@ from forecasting.panel import CLASSES, Floats, Strings
 
 Ints = npt.NDArray[np.int64]
 
+PROBABILITIES = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
+COLUMNS = ("lo95", "lo80", "lo50", "median", "hi50", "hi80", "hi95")
+
 COPIES = 4
 """Each outcome is placed so many times, with other fractions of a unit added."""
 SIZES = np.array([0.02, 0.05, 0.1, 0.2, 0.35, 0.6, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 1000.0])
 """Mean demand of a week between which series are pooled."""
 NONE = np.empty(0)
+PRIOR_OUTCOMES = 4
+"""So many outcomes does the standard normal count for where a pool is too small to show its tails."""
 ENOUGH_SERIES = 20_000
 """Of more series of one origin, evenly spaced ones say as much."""
 
@@ -32,15 +37,18 @@ class Outcome:
 
     Attributes:
         mean: (N, H) as it was forecast.
-        actual: (N, H) demand; NaN where it is unknown, also because the shelf was empty.
+        actual: (N, H) what was sold; NaN where it is unknown.
         dispersion: (N,) of the history, from `distribution.dispersion`.
         demand_class: (N,) as seen at the origin.
+        wanted: (N, H) demand where it is known to have been more than was sold; `actual` without it. Sums are of this, since
+            a stock has to last for what is wanted.
     """
 
     mean: Floats
     actual: Floats
     dispersion: Floats
     demand_class: Strings
+    wanted: Floats | None = None
 
 
 @dataclass(frozen=True)
@@ -89,12 +97,13 @@ class Calibration:
 
 
 def calibrate(outcomes: Sequence[Outcome], min_pool: int, *, summed: bool) -> Calibration:
-    """Pool where demand fell: of single weeks, or of all weeks from the first on."""
+    """Pool where came what came: sales of single weeks, or demand of all weeks from the first on."""
     scores, keys = [np.empty((COPIES, 0))], [np.empty(0, dtype=np.int64)]
     for outcome in outcomes:
         some = slice(None, None, max(1, -(-len(outcome.mean) // ENOUGH_SERIES)))
         target = _targets(outcome.mean[some], summed)
-        actual = np.maximum(_targets(outcome.actual[some], summed), 0.0)
+        came = outcome.wanted if summed and outcome.wanted is not None else outcome.actual
+        actual = np.maximum(_targets(came[some], summed), 0.0)
         known = np.isfinite(actual)
         spread = np.broadcast_to(outcome.dispersion[some][:, None], target.shape)[known]
         scores.append(distribution.score(actual[known] + fractions(int(known.sum())), target[known], spread))
@@ -166,71 +175,8 @@ def pool_quantiles(pool: Floats, probabilities: Sequence[float]) -> Floats:
     if pool.size == 0:
         return normal
     outcomes = pool.size / COPIES
-    by_size = normal * np.sqrt((pool**2).mean() * (1.0 + 1.0 / outcomes))
+    by_size = normal * np.sqrt(((pool**2).sum() / COPIES + PRIOR_OUTCOMES) / (outcomes + PRIOR_OUTCOMES))
     rank = COPIES * np.array(probabilities) * (outcomes + 1.0) - (COPIES - 1) / 2
     seen = np.quantile(pool, np.clip((rank - 1.0) / (pool.size - 1.0), 0.0, 1.0))
     reached = np.array([outcomes * min(p, 1.0 - p) >= 2.0 for p in probabilities])
     return np.sort(np.where(reached, seen, by_size))
-
-
-PROBABILITIES = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
-COLUMNS = ("lo95", "lo80", "lo50", "median", "hi50", "hi80", "hi95")
-RECENT_WEEKS = 52
-
-
-@dataclass(frozen=True)
-class Pool:
-    """Residuals of one level and model, in units of each series' spread; `demand_class` is the class as it was at the
-    origin.
-    """
-
-    residual: Floats
-    demand_class: Strings
-
-
-def spread(history: Floats) -> Floats:
-    """Each series' own scale (N,): the standard deviation of its last year, at least the one that counts of that mean
-    would have by chance.
-    """
-    recent = history[:, -RECENT_WEEKS:]
-    known = ~np.isnan(recent)
-    count = np.maximum(known.sum(axis=1), 1)
-    mean = np.where(known, recent, 0.0).sum(axis=1) / count
-    deviation = np.where(known, recent - mean[:, None], 0.0)
-    variance = (deviation**2).sum(axis=1) / count
-    scale: Floats = np.sqrt(np.maximum(variance, np.maximum(mean, 0.01)))
-    return scale
-
-
-def quantiles(pool: Pool, min_pool: int) -> dict[str, Floats]:
-    """Quantiles of the residuals at PROBABILITIES, per demand class; a class with fewer than `min_pool` shares those of
-    its level.
-    """
-    shared = _quantiles(pool.residual)
-    table: dict[str, Floats] = {}
-    for name in CLASSES:
-        own = pool.residual[pool.demand_class == name]
-        table[name] = _quantiles(own) if own.size >= min_pool else shared
-    return table
-
-
-def _quantiles(residual: Floats) -> Floats:
-    """Empirical quantiles where the pool reaches into the tail; a normal of the same size beyond; the standard normal
-    without any residual.
-    """
-    size = residual.size
-    normal = np.array([NormalDist().inv_cdf(p) for p in PROBABILITIES])
-    if size == 0:
-        return normal
-    by_size = normal * np.sqrt((residual**2).mean() * (1.0 + 1.0 / size))
-    seen = np.quantile(residual, PROBABILITIES)
-    reached = np.array([size * min(p, 1.0 - p) >= 2.0 for p in PROBABILITIES])
-    return np.sort(np.where(reached, seen, by_size))
-
-
-def bounds(mean: Floats, scale: Floats, demand_class: Strings, table: dict[str, Floats]) -> Floats:
-    """Quantiles of demand (N, H, 7) in the order of COLUMNS, ascending, none below zero."""
-    shape = np.zeros((len(mean), len(PROBABILITIES)))
-    for name, values in table.items():
-        shape[demand_class == name] = values
-    return np.maximum(mean[:, :, None] + (scale[:, None] * shape)[:, None, :], 0.0)

@@ -26,6 +26,8 @@ PERIODS = {"week": "week_start", "day": "business_date"}
 DAYS = {"week": 7, "day": 1}
 UNKNOWN = "UNKNOWN"
 LONGEST_YEARS = 60
+FEW_AT_THE_END = 0.2
+"""Of the series of the fullest period, the share below which the end of a panel is not believed without a word."""
 
 Every = Literal["week", "day"]
 Rows = slice | npt.NDArray[np.int64]
@@ -163,6 +165,12 @@ def load(
         return values
 
     known = spread(quantity, np.nan)[:, :width]
+    in_the_end, at_most = int((~np.isnan(known[:, -1])).sum()), int((~np.isnan(known)).sum(axis=0).max())
+    if in_the_end < FEW_AT_THE_END * at_most:
+        problems.append(
+            f"The panel ends on {dates[width - 1]}, but only {in_the_end} of {series.height} series have a quantity then: "
+            "look for a business date that is too late, or a feed that is."
+        )
     stocked_out = spread(STOCKED_OUT, 0.0)[:, :width] > 0
     ahead = {name: spread(name, np.nan) for name in drivers}
     return _panel(series, dates[:width], known, stocked_out, ahead, attributes, problems, every)
@@ -256,6 +264,9 @@ def _mend(rows: pl.DataFrame, columns: _Columns, as_of: date | None) -> tuple[pl
         problems.append(
             f"{misplaced} rows of the panel do not start on a Monday; they count for the week that they are in."
         )
+    numberless = rows.filter(pl.col(quantity).is_finite().not_()).height
+    if numberless:
+        problems.append(f"{numberless} rows of the panel have no finite number as quantity; they are gaps.")
     rows = rows.with_columns(
         pl.col(columns.key).fill_null(UNKNOWN),
         pl.col(STOCKED_OUT).fill_null(value=False),

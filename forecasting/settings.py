@@ -74,13 +74,13 @@ class ForecastSettings:
     global_rounds: int = 150
     global_leaves: int = 31
     global_learning_rate: float = 0.06
-    global_tweedie_power: float = 1.2
-    global_weight_power: float = 1.0
+    global_tweedie_power: float = 1.5
+    global_weight_power: float = 0.5
     default_model: str = "seasonal_ses"
     ensemble_members: tuple[str, ...] = ("ses", "seasonal_ses", "lightgbm", "prophet_batch")
     champion_origins: int = 3
     champion_margin: float = 0.01
-    champion_bias: float = 0.05
+    champion_bias: float = 0.3
     champion_points: int = 400
 
 

@@ -113,6 +113,10 @@ def write(
         _with_ensembles(panel, found, place, length, champions, settings)
         for place, length in enumerate(lengths, start=1)
     ]
+    wanted = [
+        backtest.wanted(panel, length, means[CHAMPION], settings) if CHAMPION in means else None
+        for length, means in zip(lengths, tried, strict=True)
+    ]
     accuracy: list[pl.DataFrame] = []
     wape: dict[str, dict[str, float | None]] = {}
     with (
@@ -121,8 +125,8 @@ def write(
     ):
         for level in hierarchy.levels(panel.series) if panel.cutoff is not None else []:
             scored = [
-                backtest.at_origin(panel, level, length, means, settings)
-                for length, means in zip(lengths, tried, strict=True)
+                backtest.at_origin(panel, level, length, means, settings, of_champions)
+                for length, means, of_champions in zip(lengths, tried, wanted, strict=True)
             ]
             accuracy.append(backtest.accuracy(scored, settings))
             for model, value in _overall(scored).items():

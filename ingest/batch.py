@@ -214,7 +214,7 @@ class _Tally:
     plan: Plan | None = None
     warnings: tuple[FileWarning, ...] = ()
     digest: dict[int, tuple[int, int]] = field(default_factory=dict)
-    keys: list[pl.Series] = field(default_factory=list)
+    keys: list[npt.NDArray[np.uint64]] = field(default_factory=list)
 
     def add(self, kind: int, count: int, hashes: int) -> None:
         """Add rows to the digest."""
@@ -224,8 +224,8 @@ class _Tally:
     @property
     def repeated(self) -> pl.Series:
         """The hashes of natural keys that several records have."""
-        keys = pl.concat(self.keys) if self.keys else pl.Series(dtype=pl.UInt64)
-        return keys.filter(keys.is_duplicated()).unique() if keys.n_unique() < len(keys) else keys.clear()
+        keys = np.sort(np.concatenate(self.keys)) if self.keys else np.array([], dtype=np.uint64)
+        return pl.Series(keys[1:][keys[1:] == keys[:-1]], dtype=pl.UInt64).unique()
 
     @property
     def content(self) -> str:
@@ -261,7 +261,7 @@ def read_batch(
     for together in _bounded(pieces):
         part = _read_together(together, reading, contract, geographies or {}, route, tallies)
         if spool is not None:
-            spool.write("rows", part.rows.drop(part.absent))
+            spool.write("rows", part.rows.drop(part.absent), _of_one_file(tallies[sources[0].name].plan))
             spool.write("rejects", part.rejects)
         else:
             rows.append(part.rows)
@@ -331,6 +331,20 @@ def _repeated_keys(
 
 def _records(count: int) -> str:
     return "1 record has" if count == 1 else f"{count} records have"
+
+
+def _of_one_file(plan: Plan | None) -> list[str]:
+    """Columns that hold the same in all rows of a file: its name, its sender, and what is taken from the sender."""
+    if plan is None or plan.reading.sender.column:
+        return ["_file"]
+    put = {name for override in plan.reading.overrides for name in override.put}
+    put |= {enrichment.point_in_polygon.into for enrichment in plan.reading.enrich}
+    sender = pl.col("_sender")
+    return [
+        "_file",
+        "_sender",
+        *(name for name, text in plan.texts.items() if text.meta.eq(sender) and name not in put),
+    ]
 
 
 def _assembled(
@@ -477,7 +491,7 @@ def _count_rows(
         pl.col("hash").sum(),
     )
     for (place,), keys in counted.select("_f", "key").partition_by("_f", as_dict=True).items():
-        tallies[pieces[place].source.name].keys.append(keys["key"])
+        tallies[pieces[place].source.name].keys.append(keys["key"].to_numpy())
     for place, count, first, last, senders, hashes in found.iter_rows():
         tally = tallies[pieces[place].source.name]
         tally.loaded += count

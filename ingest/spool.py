@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import queue
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -32,13 +32,19 @@ class Spool:
         """Where the rows or the rejects are, if there are any."""
         return self.folder / f"{name}.parquet" if name in self._writers else None
 
-    def write(self, name: str, frame: pl.DataFrame) -> None:
-        """Add to the rows or the rejects. What the first frame lacks of the schema is left out of the file."""
+    def write(self, name: str, frame: pl.DataFrame, same: Collection[str] = ()) -> None:
+        """Add to the rows or the rejects. What the first frame lacks of the schema is left out of the file.
+
+        Args:
+            same: columns of text that hold the same in all rows of all frames: they are written as a dictionary of one text.
+        """
         if not frame.height:
             return
         if name not in self._writers:
             schema = {
-                column: dtype for column, dtype in self._schemas[name].items() if column in (*frame.columns, "_pos")
+                column: pl.Enum([frame[column][0]]) if column in same else dtype
+                for column, dtype in self._schemas[name].items()
+                if column in (*frame.columns, "_pos")
             }
             self._writers[name] = _Writer(self.folder / f"{name}.parquet", schema)
         self._writers[name].write(frame)
@@ -68,6 +74,7 @@ class _Writer:
     def __init__(self, path: Path, schema: Mapping[str, pl.DataType]) -> None:
         self.path = path
         self._schema = dict(schema)
+        self._same = {name: dtype for name, dtype in schema.items() if isinstance(dtype, pl.Enum)}
         self._rows = 0
         self._groups: queue.Queue[pl.DataFrame | None] = queue.Queue(maxsize=1)
         self._pool = ThreadPoolExecutor(max_workers=1)
@@ -81,7 +88,15 @@ class _Writer:
         self._rows += frame.height
         if set(frame.columns) != set(self._schema):
             raise AssertionError(f"{self.path.name} has {sorted(self._schema)}, not {sorted(frame.columns)}")
-        self._put(frame.select(list(self._schema)))
+        self._put(self._with_dictionaries(frame).select(list(self._schema)))
+
+    def _with_dictionaries(self, frame: pl.DataFrame) -> pl.DataFrame:
+        for name, dtype in self._same.items():
+            if not frame[name].eq_missing(pl.Series(dtype.categories[:1])).all():
+                raise AssertionError(f"{self.path.name} does not have the same in all rows of {name}")
+        return frame.with_columns(
+            pl.lit(dtype.categories[0]).cast(dtype).alias(name) for name, dtype in self._same.items()
+        )
 
     def close(self) -> None:
         """Write what is left, and end.

@@ -1,7 +1,7 @@
-"""What a look into the package of an .xlsx workbook tells before it is opened: its size once unpacked, how far a sheet reaches, its error cells.
+"""What a look into the package of a workbook tells before it is opened: its size once unpacked, how far a sheet reaches, its error cells.
 
 A workbook of a few kilobytes can declare cells at the far corners of a sheet, or unpack to gigabytes. The names of parts and elements are those of
-ECMA-376, Office Open XML.
+ECMA-376, Office Open XML; those of an .ods workbook are of ISO/IEC 26300, OpenDocument.
 """
 
 from __future__ import annotations
@@ -33,6 +33,20 @@ Errors = dict[tuple[int, int], str]
 """Row and column, from 0 on, of a cell that holds an error -> the error."""
 
 
+_CONTENT = "content.xml"
+_OFFICE = "urn:oasis:names:tc:opendocument:xmlns:office:1.0"
+_TABLES = "urn:oasis:names:tc:opendocument:xmlns:table:1.0"
+_CALC = "urn:org:documentfoundation:names:experimental:calc:xmlns:calcext:1.0"
+
+
+def _of(namespace: str, name: str) -> str:
+    return f"{{{namespace}}}{name}"
+
+
+_TABLE, _ROW = _of(_TABLES, "table"), _of(_TABLES, "table-row")
+_CELLS = (_of(_TABLES, "table-cell"), _of(_TABLES, "covered-table-cell"))
+
+
 class Package:
     """The package of a workbook."""
 
@@ -50,9 +64,9 @@ class Package:
         refuse_unpacked(sum(part.file_size for part in parts), sum(part.compress_size for part in parts), limits)
         self._limits = limits
         self._names = {part.filename for part in parts}
-        if "xl/workbook.bin" in self._names or "content.xml" in self._names:
-            kind = "an .xlsb" if "xl/workbook.bin" in self._names else "an OpenDocument"
-            raise FileUnreadable("workbook", f"is {kind} workbook; have it saved as .xlsx")
+        if "xl/workbook.bin" in self._names:
+            raise FileUnreadable("workbook", "is an .xlsb workbook; have it saved as .xlsx")
+        self._open_document = self._look_through() if _CONTENT in self._names else {}
 
     def errors(self, sheet: str) -> Errors:
         """The error cells of a sheet.
@@ -63,7 +77,7 @@ class Package:
         found: Errors = {}
         part = self._part(sheet)
         if part is None:
-            return found
+            return self._open_document.get(sheet, found)
         reaches_far = self._limits.cells < _NEAR_CELLS
         for stretch in self._stretches(part):
             reaches_far = reaches_far or _FAR.search(stretch) is not None
@@ -79,6 +93,54 @@ class Package:
             self._refuse_spread(sheet, part)
         return found
 
+    def _look_through(self) -> dict[str, Errors]:
+        """The error cells of each sheet of an OpenDocument workbook, whose rows and cells may stand for many that are alike."""
+        found: dict[str, Errors] = {}
+        row = column = width = height = 0
+        wrong: Errors = {}
+        try:
+            with self._zip.open(_CONTENT) as stream:
+                for event, element in etree.iterparse(
+                    stream,
+                    events=("start", "end"),
+                    tag=(*_CELLS, _ROW, _TABLE),
+                    resolve_entities=False,
+                    no_network=True,
+                ):
+                    if element.tag == _TABLE:
+                        errors = found.setdefault(element.get(_of(_TABLES, "name"), ""), {})
+                        row = column = width = height = 0
+                    elif event == "end" and element.tag in _CELLS:
+                        after = column + int(element.get(_of(_TABLES, "number-columns-repeated"), 1))
+                        if element.get(_of(_CALC, "value-type")) == "error":
+                            self._refuse_cells(next(reversed(found)), row + 1, after)
+                            text = "".join(element.itertext()) or "#VALUE!"
+                            wrong |= {(row, place): text for place in range(column, after)}
+                        column = after
+                        width = column if element.get(_of(_OFFICE, "value-type")) else width
+                        element.clear()
+                    elif event == "end" and element.tag == _ROW:
+                        repeated = int(element.get(_of(_TABLES, "number-rows-repeated"), 1))
+                        height = max(height, width and row + repeated)
+                        self._refuse_cells(next(reversed(found)), height, width)
+                        for (_, place), text in wrong.items():
+                            errors |= {(at, place): text for at in range(row, row + repeated)}
+                        row, column, wrong = row + repeated, 0, {}
+                        element.clear()
+        except (etree.XMLSyntaxError, ValueError):
+            return {}
+        except (zipfile.BadZipFile, EOFError, zlib.error, NotImplementedError, RuntimeError) as error:
+            raise _damaged(error) from error
+        return found
+
+    def _refuse_cells(self, sheet: str, rows: int, columns: int) -> None:
+        if rows * columns > self._limits.cells:
+            raise FileUnreadable(
+                "limits",
+                f"sheet {sheet!r} reaches over {rows} rows and {columns} columns, more than {self._limits.cells} cells; "
+                "have the stray cells deleted, or raise the limit cells",
+            )
+
     def _refuse_spread(self, sheet: str, part: str) -> None:
         rows = columns = 0
         for stretch in self._stretches(part):
@@ -90,12 +152,7 @@ class Package:
             ]
             rows = max(rows, *(int(row) for row in {row for _, row in places}), 0)
             columns = max(columns, *(_column(letters) for letters in {letters for letters, _ in places}), 0)
-        if rows * columns > self._limits.cells:
-            raise FileUnreadable(
-                "limits",
-                f"sheet {sheet!r} reaches over {rows} rows and {columns} columns, more than {self._limits.cells} cells; "
-                "have the stray cells deleted, or raise the limit cells",
-            )
+        self._refuse_cells(sheet, rows, columns)
 
     def _stretches(self, part: str) -> Iterator[bytes]:
         """A sheet in stretches of whole rows."""

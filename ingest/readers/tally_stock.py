@@ -60,13 +60,41 @@ def entries(data: bytes, reading: Reading, limits: Limits) -> Iterable[Entry]:
     Raises:
         FileUnreadable: the file is no export of Tally.
     """
-    found = list(_found(data, reading, limits))
+    found = _without_groups(list(_found(data, reading, limits)))
     is_debit = sum(_sign(entry) for entry in found) < 0
     for entry in found:
         value = entry.values.get("CLOSINGVALUE")
         if is_debit and value is not None:
             entry = replace(entry, values={**entry.values, "CLOSINGVALUE": plain(-Decimal(value))})
         yield entry
+
+
+def _without_groups(found: list[Entry]) -> list[Entry]:
+    """Leave out the stock groups that can be told: a value without a quantity and a unit, which is the sum of the lines of items below it.
+
+    A group whose items have one unit has a quantity too, and looks like an item.
+    """
+    kept = list(found)
+    lines = [at for at, entry in enumerate(found) if "GODOWNNAME" not in entry.values]
+    for place, at in enumerate(lines):
+        value = _value(found[at])
+        if found[at].broken is not None or found[at].values.get("UNIT") or not value:
+            continue
+        total, below = Decimal(0), 0
+        for inner in lines[place + 1 :]:
+            if found[inner].broken is not None:
+                break
+            if not found[inner].values.get("UNIT"):
+                continue
+            total, below = total + _value(found[inner]), below + 1
+            if total == value and below > 1:
+                kept[at] = replace(found[at], left_out=f"a stock group, the total of {below} items below it")
+                break
+    return kept
+
+
+def _value(entry: Entry) -> Decimal:
+    return Decimal(entry.values.get("CLOSINGVALUE") or 0)
 
 
 def _sign(entry: Entry) -> int:

@@ -19,7 +19,7 @@
 select
     {% for column in columns -%}
     {%- set named = column[2] | default(column[0]) -%}
-    cast({{ named if named in there else 'null' }} as {{ column[1] }}) as {{ column[0] }}{{ ',' if not loop.last }}
+    cast({{ named if named | replace('"', '') in there else 'null' }} as {{ column[1] }}) as {{ column[0] }}{{ ',' if not loop.last }}
     {% endfor -%}
 {{ 'from ' ~ files if paths else 'where false' }}
 {%- endmacro %}

@@ -36,6 +36,33 @@ def test_every_level_has_the_same_total_as_decimals(means):
     assert len(LEVELS) == 6
 
 
+@st.composite
+def networks(draw):
+    """Cells under random codes, and means of two weeks from nothing to far above what the type can hold."""
+    code = st.sampled_from(["A", "B", "C"])
+    cells = draw(st.lists(st.tuples(code, code, code), min_size=1, max_size=27, unique=True))
+    mean = st.one_of(st.just(0.0), st.floats(0, 1e-3), st.floats(0, 1e6), st.floats(1e9, 1e300))
+    means = draw(st.lists(st.tuples(mean, mean), min_size=len(cells), max_size=len(cells)))
+    return pl.DataFrame(cells, schema=list(KEY), orient="row"), np.array(means)
+
+
+@given(networks())
+def test_every_member_is_the_exact_decimal_sum_of_its_cells_whatever_their_size(network):
+    cells, means = network
+    units, capped = to_units(means)
+    assert capped[(means > 1e14).any(axis=1)].all()
+    exact = [to_decimal(units[:, week]).to_pylist() for week in range(2)]
+    for level in levels(cells):
+        for week in range(2):
+            stored = to_decimal(add_up(level, units)[:, week]).to_pylist()
+            expected = [Decimal(0)] * level.size
+            for cell, member in enumerate(level.member):
+                expected[member] += exact[week][cell]
+            assert stored == expected
+            assert sum(stored, Decimal(0)) == sum(exact[week], Decimal(0))
+            assert all(abs(value) < Decimal(10) ** 14 for value in stored)
+
+
 def test_a_member_is_the_sum_of_its_cells():
     units = np.array([[1], [20], [300], [4000]])
     sums = {level.name: add_up(level, units)[:, 0].tolist() for level in levels(CELLS)}

@@ -138,6 +138,14 @@ def test_unknown_weeks_teach_nothing_and_nor_do_the_sums_that_hold_them():
     assert learnt(Outcome(one.mean, one.actual * NAN, one.dispersion, one.demand_class), summed=True).size == 0
 
 
+def test_sums_are_of_what_was_wanted_and_single_weeks_of_what_was_sold():
+    one = outcome(1, series=200)
+    short = Outcome(one.mean, one.actual / 2, one.dispersion, one.demand_class, wanted=one.actual)
+    half = Outcome(one.mean, one.actual / 2, one.dispersion, one.demand_class)
+    assert learnt(short, summed=True).tolist() == learnt(one, summed=True).tolist()
+    assert learnt(short, summed=False).tolist() == learnt(half, summed=False).tolist()
+
+
 def test_more_returned_than_sold_counts_as_no_demand():
     one = outcome(1, series=200)
     back = Outcome(one.mean, one.actual * 0 - 5, one.dispersion, one.demand_class)

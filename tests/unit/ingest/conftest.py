@@ -64,8 +64,13 @@ class Landing:
             self.home / "bronze" / commit[kind] for commit in self.commits() if commit["feed"] == feed and commit[kind]
         ]
         schema = load_contracts(self.home)[feed].schema if kind == "rows" else REJECTS
-        tables = [pl.DataFrame(schema=schema), *(pl.read_parquet(path) for path in paths)]
+        tables = [pl.DataFrame(schema=schema), *(_texts(pl.read_parquet(path)) for path in paths)]
         return pl.concat(tables, how="diagonal") if paths else pl.DataFrame()
+
+
+def _texts(table: pl.DataFrame) -> pl.DataFrame:
+    """Text as text, also where polars finds that it was written as a dictionary of one."""
+    return table.with_columns(pl.col(pl.Enum).cast(pl.String))
 
 
 @pytest.fixture

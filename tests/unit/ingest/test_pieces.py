@@ -242,6 +242,40 @@ def test_the_warehouse_reads_columns_that_a_large_file_does_not_have_as_null(lan
     assert not [line for line in failed if "column_set" in line or " types" in line]
 
 
+@pytest.mark.parametrize(
+    ("settings", "written_once"),
+    [
+        ("owner: sales", {"_file", "_sender", "distributor_code"}),
+        ("overrides: [{sender: D1, where: {document_no: B}, set: {distributor_code: D2}}]", {"_file", "_sender"}),
+        ("sender: {from: column, column: document_no}", {"_file"}),
+    ],
+)
+def test_a_large_file_writes_once_what_is_the_same_in_all_its_rows(
+    landing, tmp_path, small_pieces, monkeypatch, settings, written_once
+):
+    text = HEADER + LINES.replace("two", "2").format(1, 2, 3, 4) * 20
+    other = type(landing)(tmp_path / "other")
+    for home in (landing, other):
+        home.config("profiles/csv_generic.yaml", settings + "\n")
+        home.put("csv_generic/D1/dms_invoice_line.csv", text)
+    landing.run()
+    monkeypatch.setattr(job, "_LARGE", 10**9)
+    other.run()
+
+    schema = pl.read_parquet_schema(landing.home / "bronze" / landing.commits()[0]["rows"])
+    assert {name for name, dtype in schema.items() if isinstance(dtype, pl.Enum)} == written_once
+    assert landing.rows().equals(other.rows())
+
+
+def test_a_spool_takes_no_other_text_where_all_should_be_the_same(tmp_path):
+    spool = Spool(tmp_path, {"_file": pl.String()}, REJECTS)
+    spool.write("rows", pl.DataFrame({"_file": ["x", "x"]}), ["_file"])
+
+    with pytest.raises(AssertionError, match="_file"):
+        spool.write("rows", pl.DataFrame({"_file": ["x", "y"]}), ["_file"])
+    spool.discard("rows")
+
+
 def test_a_large_file_leaves_nothing_but_its_commit(landing, small_pieces):
     landing.put("csv_generic/D1/dms_invoice_line.csv", HEADER + LINES.format(1, 2, 3, 4) * 20)
 

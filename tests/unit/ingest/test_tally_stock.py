@@ -48,6 +48,29 @@ def test_the_usual_sign_of_a_value_is_plus_and_a_negative_stock_stays_negative()
     assert [row[4] for row in rows(read(item("A", "2 pcs", "20")))] == ["20"]
 
 
+def test_a_group_without_a_quantity_whose_value_its_items_add_up_to_is_left_out():
+    goods, food = item("Goods", "", "-35"), item("Food", "", "-15")
+    found = read(goods + item("Soap", "2 pcs", "-20") + food + item("Tea", "1 kg", "-5") + item("Salt", "4 pkt", "-10"))
+
+    assert [row[0] for row in rows(found)] == ["Soap", "Tea", "Salt"]
+    assert [one.left_out for one in found if one.left_out] == [
+        "a stock group, the total of 3 items below it",
+        "a stock group, the total of 2 items below it",
+    ]
+
+
+def test_a_line_with_a_quantity_is_an_item_whatever_follows():
+    found = read(item("A", "2 pcs", "-20") + item("B", "1 pcs", "-10") + item("C", "1 pcs", "-10"))
+
+    assert [row[0] for row in rows(found)] == ["A", "B", "C"]
+
+
+def test_a_value_without_a_quantity_that_no_items_add_up_to_stays_a_record():
+    found = read(item("Odd", "", "-7") + item("B", "1 pcs", "-10") + item("C", "1 pcs", "-10"))
+
+    assert [row[0] for row in rows(found)] == ["Odd", "B", "C"]
+
+
 @pytest.mark.parametrize("nested", [True, False])
 def test_the_line_above_godowns_is_their_total(nested):
     place = "<SSGODOWN>{}</SSGODOWN>"

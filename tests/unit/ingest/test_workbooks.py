@@ -409,7 +409,7 @@ def test_what_is_no_workbook_is_refused_with_a_way_out(data, says):
         framed(data)
 
 
-@pytest.mark.parametrize(("part", "kind"), [("xl/workbook.bin", "an .xlsb"), ("content.xml", "an OpenDocument")])
+@pytest.mark.parametrize(("part", "kind"), [("xl/workbook.bin", "an .xlsb")])
 def test_other_kinds_of_workbook_are_named(part, kind):
     memory = io.BytesIO()
     with zipfile.ZipFile(memory, "w") as archive:
@@ -417,3 +417,92 @@ def test_other_kinds_of_workbook_are_named(part, kind):
 
     with pytest.raises(FileUnreadable, match=f"is {kind} workbook; have it saved as .xlsx"):
         framed(memory.getvalue())
+
+
+NAMESPACES = " ".join(
+    f'xmlns:{prefix}="urn:{name}:1.0"'
+    for prefix, name in (
+        ("office", "oasis:names:tc:opendocument:xmlns:office"),
+        ("table", "oasis:names:tc:opendocument:xmlns:table"),
+        ("text", "oasis:names:tc:opendocument:xmlns:text"),
+        ("calcext", "org:documentfoundation:names:experimental:calc:xmlns:calcext"),
+    )
+)
+
+
+def open_document(*rows: str) -> bytes:
+    """An .ods workbook of one sheet, as small as it may be."""
+    kind = "application/vnd.oasis.opendocument.spreadsheet"
+    sheet = f'<table:table table:name="Sheet1">{"".join(rows)}</table:table>'
+    memory = io.BytesIO()
+    with zipfile.ZipFile(memory, "w") as packed:
+        packed.writestr("mimetype", kind)
+        packed.writestr(
+            "META-INF/manifest.xml",
+            '<manifest:manifest xmlns:manifest="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0">'
+            f'<manifest:file-entry manifest:full-path="/" manifest:media-type="{kind}"/></manifest:manifest>',
+        )
+        packed.writestr(
+            "content.xml",
+            f"<office:document-content {NAMESPACES}><office:body><office:spreadsheet>{sheet}</office:spreadsheet></office:body>"
+            "</office:document-content>",
+        )
+    return memory.getvalue()
+
+
+def ods_row(*cells: str, repeated: int = 1) -> str:
+    return f'<table:table-row table:number-rows-repeated="{repeated}">{"".join(cells)}</table:table-row>'
+
+
+def ods_cell(text: str, kind: str = "string", more: str = "") -> str:
+    value = {"float": f'office:value="{text}"', "date": f'office:date-value="{text}"'}.get(kind, "")
+    return f'<table:table-cell office:value-type="{kind}" {value} {more}><text:p>{text}</text:p></table:table-cell>'
+
+
+def read_ods(*rows: str, limits: Limits | None = None):
+    return read(open_document(*rows), "a.ods", Reading(files=("*",), format="xlsx"), limits or Limits())
+
+
+HEAD_OF_ODS = ods_row(ods_cell("code"), ods_cell("qty"), ods_cell("day"))
+
+
+def test_an_open_document_workbook_is_read_as_any_other():
+    framed = read_ods(
+        HEAD_OF_ODS,
+        ods_row(ods_cell("00017"), ods_cell("1.5", "float"), ods_cell("2026-03-01", "date")),
+        ods_row(ods_cell("S2"), '<table:table-cell table:number-columns-repeated="16382"/>', repeated=2),
+        ods_row('<table:table-cell table:number-columns-repeated="16384"/>', repeated=1_048_572),
+    )
+
+    assert framed.header == ("code", "qty", "day")
+    assert framed.cells.rows() == [("00017", "1.5", "2026-03-01"), ("S2", "", ""), ("S2", "", "")]
+
+
+def test_an_error_cell_of_an_open_document_workbook_is_there():
+    error = ods_cell("#DIV/0!", "string", 'office:string-value="" calcext:value-type="error"')
+
+    assert read_ods(HEAD_OF_ODS, ods_row(ods_cell("S1"), error)).cells["c1"].to_list() == ["#DIV/0!"]
+
+
+def test_an_error_that_stands_for_several_cells_is_in_each_of_them():
+    more = 'office:string-value="" calcext:value-type="error" table:number-columns-repeated="2"'
+
+    framed = read_ods(HEAD_OF_ODS, ods_row(ods_cell("S1"), ods_cell("#N/A", more=more), repeated=2))
+
+    assert framed.cells.rows() == [("S1", "#N/A", "#N/A")] * 2
+
+
+def test_a_cell_of_an_open_document_workbook_that_stands_for_very_many_is_refused():
+    many = ods_row(ods_cell("x", more='table:number-columns-repeated="16384"'), repeated=1_048_575)
+
+    with pytest.raises(FileUnreadable, match="reaches over 1048576 rows and 16384 columns"):
+        read_ods(HEAD_OF_ODS, many)
+
+
+def test_an_open_document_package_that_is_none_is_refused():
+    memory = io.BytesIO()
+    with zipfile.ZipFile(memory, "w") as packed:
+        packed.writestr("content.xml", "no workbook")
+
+    with pytest.raises(FileUnreadable, match="no readable workbook"):
+        read(memory.getvalue(), "a.ods", Reading(files=("*",), format="xlsx"))

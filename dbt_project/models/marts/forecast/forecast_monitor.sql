@@ -41,7 +41,6 @@ compared as (
         case when stored.level not in ('SKU_DISTRIBUTOR', 'SKU_TERRITORY') then stored.{{ key }} end as {{ key }},
         {%- endfor %}
         stored.week_start,
-        split_part(stored.model, ' (', 1) as model,
         coalesce(sold.qty_base, 0) as actual,
         cast(stored.mean as double) - coalesce(sold.qty_base, 0) as error,
         case when coalesce(sold.qty_base, 0) between stored.lo80 and stored.hi80 then 1 else 0 end as inside
@@ -89,36 +88,15 @@ recent as (
     group by {{ prefixed(scope, 'week.') | join(', ') }}, week.week_start
 ),
 
-made_by as (
-    -- the model that most of the forecasts come from
+promised as (
+    -- of the forecast as it is made: each class by its champion
     select
         level,
         demand_class,
-        max_by(model, forecasts) as model
-    from (
-        select
-            level,
-            demand_class,
-            model,
-            count(*) as forecasts
-        from compared
-        group by level, demand_class, model
-    ) as counted
+        avg(wape) as wape
+    from {{ ref('stg_forecast_accuracy') }}
+    where model = 'champion'
     group by level, demand_class
-),
-
-promised as (
-    select
-        made_by.level,
-        made_by.demand_class,
-        avg(accuracy.wape) as wape
-    from made_by
-    inner join {{ ref('stg_forecast_accuracy') }} as accuracy
-        on
-            made_by.level = accuracy.level
-            and made_by.demand_class = accuracy.demand_class
-            and made_by.model = accuracy.model
-    group by made_by.level, made_by.demand_class
 ),
 
 judged as (

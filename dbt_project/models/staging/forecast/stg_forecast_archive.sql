@@ -10,7 +10,6 @@
     ('mean', 'decimal(18, 4)'),
     ('lo80', 'double'),
     ('hi80', 'double'),
-    ('model', 'varchar'),
     ('cutoff_date', 'date'),
     ('demand_class', 'varchar'),
 ]) }}
