@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from forecasting.chunks import FAILED
 from forecasting.panel import Dates, Floats
+from forecasting.series import PARTS
 
 Codes = npt.NDArray[np.int32]
 Seconds = dict[str, float]
@@ -27,6 +28,7 @@ class Candidates:
         mean: model -> (L, N, H); NaN where a series had no history.
         note: model -> (L, N) place in `notes` of what took the model's place; 0 where it is the model's own.
         notes: texts; the first is empty.
+        parts: model -> name in PARTS -> (N, H) of the forecast from the first origin; NaN where there is none.
         seconds: model -> CPU seconds spent on what was fitted by this run.
     """
 
@@ -36,6 +38,7 @@ class Candidates:
     mean: dict[str, Floats] = field(default_factory=dict)
     note: dict[str, Codes] = field(default_factory=dict)
     notes: list[str] = field(default_factory=lambda: [""])
+    parts: dict[str, dict[str, Floats]] = field(default_factory=dict)
     seconds: Seconds = field(default_factory=dict)
 
     def add(self, kept: pl.DataFrame) -> None:
@@ -47,7 +50,7 @@ class Candidates:
         place = {date: index for index, date in enumerate(self.origins.astype("datetime64[D]").tolist())}
         at = kept["origin"].replace_strict(place, return_dtype=pl.Int32)
         numbered = kept.select(
-            "model", "mean", "note", "seconds" if "seconds" in kept.columns else pl.lit(0.0).alias("seconds")
+            "model", "mean", "note", *PARTS, "seconds" if "seconds" in kept.columns else pl.lit(0.0).alias("seconds")
         )
         for (model,), part in numbered.with_columns(row=row, at=at).group_by("model"):
             name = str(model)
@@ -55,7 +58,16 @@ class Candidates:
             self._model(name)
             self.mean[name][where] = part["mean"].to_numpy()
             self.note[name][where] = self._codes(part["note"])
+            apart = part.filter(pl.col(PARTS[0]).is_not_null())
+            if apart.height:
+                self._add_parts(name, apart)
             self.seconds[name] = self.seconds.get(name, 0.0) + float(part["seconds"].sum())
+
+    def _add_parts(self, model: str, apart: pl.DataFrame) -> None:
+        shape = (self.series.height, self.horizon)
+        own = self.parts.setdefault(model, {name: np.full(shape, np.nan) for name in PARTS})
+        for name in PARTS:
+            own[name][apart["row"].to_numpy()] = apart[name].to_numpy()
 
     def _model(self, name: str) -> None:
         shape = (len(self.origins), self.series.height)
@@ -102,8 +114,18 @@ class Candidates:
                     "model": pa.array([model] * len(rows), pa.string()),
                     "mean": pa.FixedSizeListArray.from_arrays(values, self.horizon),
                     "note": notes.take(pa.array(self.note[model][place, rows])),
+                    **{name: self._part(model, name, place, rows) for name in PARTS},
                 }
                 yield pa.table(columns, schema=schema(tuple(self.series.columns), self.horizon))
+
+    def _part(self, model: str, name: str, place: int, rows: npt.NDArray[np.intp]) -> pa.Array:
+        kind = pa.list_(pa.float64(), self.horizon)
+        if place or model not in self.parts:
+            return pa.nulls(len(rows), kind)
+        values = self.parts[model][name][rows]
+        lists = pl.Series(values, dtype=pl.Array(pl.Float64, self.horizon))
+        known = pl.Series(~np.isnan(values).any(axis=1))
+        return pl.select(pl.when(known).then(lists)).to_series().to_arrow().cast(kind)
 
 
 def schema(key: Iterable[str], horizon: int) -> pa.Schema:
@@ -115,15 +137,26 @@ def schema(key: Iterable[str], horizon: int) -> pa.Schema:
             ("model", pa.string()),
             ("mean", pa.list_(pa.float64(), horizon)),
             ("note", pa.string()),
+            *((name, pa.list_(pa.float64(), horizon)) for name in PARTS),
         ]
     )
 
 
 def compact(frame: pl.DataFrame, horizon: int) -> pl.DataFrame:
     """One row per series, origin and model of what `forecast_chunk` gave, the steps side by side."""
-    mean = pl.Series("mean", frame["mean"].to_numpy().reshape(-1, horizon), dtype=pl.Array(pl.Float64, horizon))
-    rest = frame.gather_every(horizon)
-    return rest.with_columns(mean, seconds=pl.col("seconds")).drop("step")
+    return (
+        frame.gather_every(horizon)
+        .drop("step")
+        .with_columns(_side_by_side(frame, name, horizon) for name in ("mean", *PARTS))
+    )
+
+
+def _side_by_side(frame: pl.DataFrame, name: str, horizon: int) -> pl.Series:
+    """(rows / H) arrays of H numbers; null where the first is."""
+    values = frame[name].to_numpy().reshape(-1, horizon)
+    lists = pl.Series(name, values, dtype=pl.Array(pl.Float64, horizon))
+    known = pl.Series(~np.isnan(values[:, 0]))
+    return pl.select(pl.when(known).then(lists).alias(name)).to_series()
 
 
 def read(path: Path, series: pl.DataFrame, models: list[str]) -> pl.DataFrame:

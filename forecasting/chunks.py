@@ -4,7 +4,7 @@ mapped task or a Spark executor can run it alike. The numbers are the same whate
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -15,12 +15,12 @@ import pyarrow as pa
 
 from forecasting.baselines import NAIVE, naive
 from forecasting.panel import DAYS, Bools, Dates, Every, Floats, Panel
-from forecasting.series import Forecaster, Series, SeriesForecast
+from forecasting.series import PARTS, Forecaster, Series, SeriesForecast
 from forecasting.settings import ForecastSettings
 
 CHUNK_SERIES = 1000
 DATE, QUANTITY, STOCKED_OUT = "date", "quantity", "stocked_out"
-CANDIDATE = ("origin", "step", "model", "mean", "note", "seconds")
+CANDIDATE = ("origin", "step", "model", "mean", "note", "seconds", *PARTS)
 TAKEN = {DATE, QUANTITY, STOCKED_OUT, *CANDIDATE}
 """Names that a chunk's own columns have, in or out: no key, driver or group can be called so."""
 FAILED = f"{NAIVE} (failed)"
@@ -108,6 +108,7 @@ def candidates_schema(plan: Plan) -> pl.Schema:
     """The columns of what `forecast_chunk` gives."""
     own = {
         "origin": pl.Date(), "step": pl.Int16(), "model": pl.String(), "mean": pl.Float64(), "note": pl.String(), "seconds": pl.Float64(),
+        **{name: pl.Float64() for name in PARTS},
     }  # fmt: skip
     return pl.Schema({**{name: pl.String() for name in plan.key}, **own})
 
@@ -228,7 +229,7 @@ def _forecast(forecaster: Forecaster, series: Series, settings: ForecastSettings
         if forecast.mean.shape != (size, horizon):
             raise ValueError(f"{forecast.mean.shape} numbers for {size} series and {horizon} periods")
         if np.isfinite(forecast.mean).all():
-            return SeriesForecast(np.maximum(forecast.mean, 0.0), forecast.model)
+            return replace(forecast, mean=np.maximum(forecast.mean, 0.0))
         if size == 1:
             raise ValueError("the forecast is not finite")
     except Exception as error:  # noqa: BLE001  whatever a model may raise, the other series go on
@@ -236,7 +237,14 @@ def _forecast(forecaster: Forecaster, series: Series, settings: ForecastSettings
             return _instead(series, settings, error)
     half = size // 2
     parts = [_forecast(forecaster, series.take(rows), settings) for rows in (slice(0, half), slice(half, size))]
-    return SeriesForecast(np.concatenate([part.mean for part in parts]), np.concatenate([part.model for part in parts]))
+    return SeriesForecast(
+        np.concatenate([part.mean for part in parts]),
+        np.concatenate([part.model for part in parts]),
+        {
+            name: np.concatenate([part.parts.get(name, np.full_like(part.mean, np.nan)) for part in parts])
+            for name in {name for part in parts for name in part.parts}
+        },
+    )
 
 
 def _instead(series: Series, settings: ForecastSettings, error: Exception) -> SeriesForecast:
@@ -253,7 +261,10 @@ def _rows(
     forecast: SeriesForecast,
     seconds: float,
 ) -> pl.DataFrame:
-    mean = forecast.mean if plan.decimals is None else np.round(forecast.mean, plan.decimals)
+    mean = _rounded(forecast.mean, plan)
+    own = forecast.parts if origin.length == len(plan.dates) else {}
+    parts = {name: _rounded(values, plan) for name, values in own.items()}
+    nothing = pl.lit(None, dtype=pl.Float64)
     size, horizon = mean.shape
     label = pl.Series("note", forecast.model.astype(np.str_).tolist(), dtype=pl.String)
     per_series = panel.series[rows].with_columns(note=pl.select(pl.when(label != model).then(label)).to_series())
@@ -265,6 +276,14 @@ def _rows(
             pl.lit(model).alias("model"),
             pl.Series("mean", mean.ravel()),
             pl.lit(seconds).alias("seconds"),
+            *(
+                pl.Series(name, parts[name].ravel()).fill_nan(None) if name in parts else nothing.alias(name)
+                for name in PARTS
+            ),
         )
         .select(*plan.key, *CANDIDATE)
     )
+
+
+def _rounded(values: Floats, plan: Plan) -> Floats:
+    return values if plan.decimals is None else np.round(values, plan.decimals)

@@ -96,13 +96,24 @@ def factors(profile: Profile, series: Series) -> Floats:
             found = codes[place] == series.groups[name]
             effect += np.where(found[:, None], profile.deviation[name][place], 0.0)
     log = effect @ fourier.T
-    for name, value in profile.shared.items():
-        if name in series.shared:
-            log += value * (series.shared[name] - profile.centre[name])
-    for name, value in profile.own.items():
-        if name in series.own:
-            log += value * np.nan_to_num(series.own[name] - profile.centre[name])
+    for values in driver_logs(profile, series).values():
+        log += values
     return np.asarray(np.exp(np.clip(log, -LARGEST_LOG, LARGEST_LOG)))
+
+
+def driver_logs(profile: Profile, series: Series) -> dict[str, Floats]:
+    """Driver -> (N, T + H) or (T + H,) logarithm of what it multiplies demand by."""
+    shared = {
+        name: value * (series.shared[name] - profile.centre[name])
+        for name, value in profile.shared.items()
+        if name in series.shared
+    }
+    own = {
+        name: value * np.nan_to_num(series.own[name] - profile.centre[name])
+        for name, value in profile.own.items()
+        if name in series.own
+    }
+    return shared | own
 
 
 def _fourier(dates: Dates, order: int) -> Floats:

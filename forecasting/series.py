@@ -13,6 +13,9 @@ Bools = npt.NDArray[np.bool_]
 Dates = npt.NDArray[np.datetime64]
 Strings = npt.NDArray[np.str_]
 
+PARTS = ("trend", "season", "holiday", "price", "promotion")
+"""What a mean may be taken apart into, in units; each of what is multiplied is relative to those before it, so that they add up."""
+
 
 @dataclass(frozen=True)
 class Series:
@@ -50,10 +53,17 @@ class Series:
 
 @dataclass(frozen=True)
 class SeriesForecast:
-    """Mean demand of N series for H periods, never below zero, and the model that made it: a fallback says why in brackets."""
+    """What one model says of N series.
+
+    Attributes:
+        mean: (N, H) demand, never below zero.
+        model: (N,) what made it; a fallback says why in brackets.
+        parts: name in PARTS -> (N, H) what the mean consists of, where the model can say; NaN where a fallback took its place.
+    """
 
     mean: Floats
     model: Strings
+    parts: dict[str, Floats] = field(default_factory=dict)
 
 
 Forecaster = Callable[[Series, ForecastSettings], SeriesForecast]

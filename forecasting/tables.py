@@ -13,14 +13,16 @@ import pyarrow as pa
 from forecasting import backtest, champion, distribution, ensembles, hierarchy, intervals, store
 from forecasting import panel as demand
 from forecasting.candidates import Candidates
+from forecasting.cells import PROPHET
 from forecasting.champion import Champions
 from forecasting.panel import Bools, Floats, Panel, Strings
-from forecasting.series import SeriesForecast
+from forecasting.series import PARTS, SeriesForecast
 from forecasting.settings import ForecastSettings
 
 FORECAST_FILE, ACCURACY_FILE = "forecast.parquet", "accuracy.parquet"
 CELL_FILE, CHAMPION_FILE, DISTRIBUTION_FILE = "cell.parquet", "champion.parquet", "distribution.parquet"
-FILES = (FORECAST_FILE, ACCURACY_FILE, CELL_FILE, CHAMPION_FILE, DISTRIBUTION_FILE)
+COMPONENT_FILE = "component.parquet"
+FILES = (FORECAST_FILE, ACCURACY_FILE, CELL_FILE, COMPONENT_FILE, CHAMPION_FILE, DISTRIBUTION_FILE)
 
 CHAMPION = "champion"
 """What the accuracy of the forecast as it is made is called: each class by the model that serves it."""
@@ -43,6 +45,9 @@ CELL_SCHEMA = pa.schema(
         FORECAST_SCHEMA.field(name)
         for name in (*demand.KEY, "week_start", "mean", "model", "cutoff_date", "demand_class")
     ]
+)
+COMPONENT_SCHEMA = pa.schema(
+    [*(FORECAST_SCHEMA.field(name) for name in (*demand.KEY, "week_start")), *((name, pa.float64()) for name in PARTS)]
 )
 CHAMPION_SCHEMA = pa.schema(
     [
@@ -133,6 +138,7 @@ def write(
     stored = table.sort("level", "demand_class", "model", "origin_date").to_arrow()
     store.write_parquet(folder / ACCURACY_FILE, [stored.cast(plain_schema(stored.schema))], plain_schema(stored.schema))
     store.write_parquet(folder / CELL_FILE, _cell_tables(panel, chosen, classes), CELL_SCHEMA)
+    store.write_parquet(folder / COMPONENT_FILE, _component_tables(panel, found), COMPONENT_SCHEMA)
     store.write_parquet(folder / CHAMPION_FILE, [_champion_table(champions)], CHAMPION_SCHEMA)
     names, counts = np.unique(chosen.model, return_counts=True)
     return Written(dict(zip(names.tolist(), counts.tolist(), strict=True)), champions.model, wape)
@@ -248,6 +254,22 @@ def _cell_tables(panel: Panel, chosen: _Chosen, classes: Strings) -> Iterator[pa
         "demand_class": pa.array(classes.tolist(), pa.string()).take(row),
     }
     yield pa.table([columns[name] for name in CELL_SCHEMA.names], schema=CELL_SCHEMA)
+
+
+def _component_tables(panel: Panel, found: Candidates) -> Iterator[pa.Table]:
+    """What Prophet takes each cell's demand apart into, also where another model serves the cell: what that one says beyond is the rest."""
+    parts = found.parts.get(PROPHET)
+    if panel.cutoff is None or parts is None:
+        return
+    row = pa.array(np.repeat(np.arange(panel.series.height), found.horizon))
+    columns = {
+        **{name: panel.series[name].to_arrow().cast(pa.string()).take(row) for name in demand.KEY},
+        "week_start": pa.array(
+            np.tile(panel.ahead(found.horizon).astype("datetime64[D]"), panel.series.height), pa.date32()
+        ),
+        **{name: pa.array(parts[name].ravel(), from_pandas=True) for name in PARTS},
+    }
+    yield pa.table([columns[name] for name in COMPONENT_SCHEMA.names], schema=COMPONENT_SCHEMA)
 
 
 def _champion_table(champions: Champions) -> pa.Table:

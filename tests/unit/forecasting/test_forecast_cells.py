@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 
-from forecasting.cells import forecast_naive, forecast_prophet
+from forecasting.baselines import naive
+from forecasting.cells import forecast_prophet
+from forecasting.global_model import GlobalModel
+from forecasting.profile import Profile
 from forecasting.series import Series
 from forecasting.settings import ForecastSettings
 
@@ -82,6 +85,22 @@ def test_huge_quantities_stay_finite():
 def test_seasonal_naive_takes_what_was_sold_and_clips_returns():
     history = np.full((1, WEEKS), NAN)
     history[0, -4:] = [3, -2, 5, 0]
-    result = forecast_naive(Series(DATES, history, np.ones_like(history, dtype=np.bool_), FUTURE), ForecastSettings())
+    result = naive(Series(DATES, history, np.ones_like(history, dtype=np.bool_), FUTURE), ForecastSettings())
     assert result.mean.tolist() == [[3, 0, 5, 0]]
     assert result.model.tolist() == ["seasonal_naive"]
+
+
+def test_what_promotions_are_known_to_do_is_in_the_forecast_and_shown_as_a_part():
+    promoted = np.zeros(WEEKS + 4)
+    promoted[[5, 19, 33, 47, WEEKS + 1]] = 1.0
+    history = 10.0 * np.where(promoted[:WEEKS] > 0, 3.0, 1.0)[None, :]
+    learned = GlobalModel(
+        Profile(np.zeros(2), own={"promotion_share": float(np.log(3))}, centre={"promotion_share": 0.0}), 0.25
+    )
+    series = Series(DATES, history, np.zeros((1, WEEKS), bool), FUTURE, own={"promotion_share": promoted[None, :]})
+
+    result = forecast_prophet(series, ForecastSettings(), learned)
+
+    assert result.mean[0] == pytest.approx([10, 30, 10, 10])
+    assert result.parts["promotion"][0] == pytest.approx([0, 20, 0, 0])
+    assert result.parts["price"][0] == pytest.approx([0, 0, 0, 0])

@@ -11,9 +11,10 @@ import pytest
 
 from forecasting import chunks
 from forecasting import panel as demand_panel
-from forecasting.cells import forecast_naive, pool
+from forecasting.baselines import naive
+from forecasting.cells import pool
 from forecasting.chunks import Origin, Plan, forecast_chunk, frame_of
-from forecasting.series import SeriesForecast
+from forecasting.series import PARTS, SeriesForecast
 from forecasting.settings import ForecastSettings
 
 WEEKS = 60
@@ -70,7 +71,7 @@ def test_every_series_has_a_number_for_each_origin_model_and_step(panel):
 
     assert found.columns == [*demand_panel.KEY, *chunks.CANDIDATE]
     assert found.schema == chunks.candidates_schema(plan_of(panel))
-    assert found.group_by("origin").len().sort("origin")["len"].to_list() == [24 * 2 * 8] * 2
+    assert found.group_by("origin").len().sort("origin")["len"].to_list() == [24 * 6 * 8] * 2
     assert found["origin"].unique().sort().to_list() == panel.weeks[[WEEKS - 9, WEEKS - 1]].tolist()
     assert found["mean"].is_finite().all()
     assert (found["seconds"] > 0).all()
@@ -124,14 +125,26 @@ def test_a_model_that_fails_on_two_series_costs_no_other_its_forecast(panel, mod
     failed = found.filter(pl.col("note").str.starts_with(chunks.FAILED))
     assert failed["sku_code"].unique().sort().to_list() == ["S03", "S11"]
     assert found.filter(~pl.col("sku_code").is_in(["S03", "S11"]))["mean"].unique().to_list() == [10.0]
-    naive = forecast_chunk(frame_of(panel, plan, rows(panel, 3)), plan_of(panel, {"naive": forecast_naive}, (WEEKS,)))
-    assert failed.filter(sku_code="S03")["mean"].to_list() == naive["mean"].to_list()
+    instead = forecast_chunk(frame_of(panel, plan, rows(panel, 3)), plan_of(panel, {"naive": naive}, (WEEKS,)))
+    assert failed.filter(sku_code="S03")["mean"].to_list() == instead["mean"].to_list()
 
 
 def test_the_note_of_a_failed_series_has_the_error(panel):
     plan = plan_of(panel, {"shaky": partial(fails_on, ["S03"])}, lengths=(WEEKS,))
     found = forecast_chunk(frame_of(panel, plan, rows(panel, 3)), plan)
     assert found["note"].unique().to_list() == ["seasonal_naive (failed): ZeroDivisionError: no demand to divide by"]
+
+
+def test_prophets_forecast_at_the_cut_off_comes_in_parts_that_add_up_to_it(panel):
+    plan = plan_of(panel)
+    found = forecast_chunk(frame_of(panel, plan, rows(panel)), plan)
+
+    whole = found.filter(pl.col("trend").is_not_null())
+    assert whole["model"].unique().to_list() == ["prophet_batch"]
+    assert whole["origin"].unique().to_list() == [panel.cutoff.item()]
+    above_zero = whole.filter(pl.col("mean") > 0)
+    total = above_zero.select(pl.sum_horizontal(PARTS)).to_series().to_numpy()
+    np.testing.assert_allclose(total, above_zero["mean"].to_numpy(), atol=3e-4)
 
 
 def test_a_chunk_without_series_gives_no_rows(panel):
