@@ -133,9 +133,7 @@ def test_what_came_after_the_origin_changes_nothing(learnt):
     one, two = (train(until(data, 90), SMALL, HORIZON) for data in (series, other))
     assert one.booster == two.booster
     for make in (seasonal_ses, lightgbm_direct):
-        np.testing.assert_array_equal(
-            make(one)(until(series, 90), SMALL).mean, make(two)(until(other, 90), SMALL).mean
-        )
+        np.testing.assert_array_equal(make(one)(until(series, 90), SMALL).mean, make(two)(until(other, 90), SMALL).mean)
 
 
 def test_drivers_ahead_are_looked_at_by_the_forecast_and_not_by_training(learnt):
