@@ -16,11 +16,14 @@ that pushes hardest against its prior, solves the linear system exactly, walks t
 changepoint falls to zero it is dropped), and sets sigma to its closed form. Zeros are exact zeros, each sweep lowers the
 objective, and at the end the gradient conditions of the exact objective hold to the tolerance: nothing is smoothed.
 
+An additive model has one optimum. A multiplicative one may have several: it is solved from the series' mean, and again from a
+trend that crosses zero where that is the better point from the outset; the lower end counts.
+
 No number of a series depends on the others of the batch: every product with a series' numbers is one of its own (a matrix times
 its vector, never a matrix times the vectors of all), since a product over all of them rounds differently with their number.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -41,6 +44,9 @@ here, in units of scaled y.
 """
 
 LARGEST_HALVINGS = 8
+CROSSINGS = (0.2, 0.35, 0.5, 0.65, 0.8)
+"""Where in the history a second start for multiplicative models lets the trend cross zero."""
+LEAST_SLOPE = 1e-6
 ROUNDING = 1e-13
 """What double precision leaves open of an objective, relative to its parts."""
 
@@ -342,7 +348,18 @@ def solve(problem: Problem, tolerance: Tolerance) -> Solution:
     )
     if size == 0:
         return result
-    batch = _start(problem)
+    start = _start(problem)
+    _descend(replace(start), tolerance, result)
+    if problem.multiplicative.any() and problem.free[:, 0].any():
+        other = _crossing_zero(problem, start)
+        better = other.objective < result.objective
+        if better.any():
+            _descend(other.keep(better), tolerance, result)
+    return result
+
+
+def _descend(batch: _Batch, tolerance: Tolerance, result: Solution) -> None:
+    """Sweep until every series of the batch is done or out of sweeps, and write where it ended."""
     for sweep in range(1, tolerance.max_sweeps + 1):
         done = _sweep(batch, tolerance)
         if sweep == tolerance.max_sweeps:
@@ -352,7 +369,6 @@ def solve(problem: Problem, tolerance: Tolerance) -> Solution:
             if done.all():
                 break
             batch = batch.keep(~done)
-    return result
 
 
 def _store(result: Solution, batch: _Batch, which: Bools, sweep: int, converged: Bools) -> None:
@@ -385,6 +401,43 @@ def _start(problem: Problem) -> _Batch:
     )
     batch.objective, batch.variance = batch.evaluate(parameters)
     return batch
+
+
+def _crossing_zero(problem: Problem, start: _Batch) -> _Batch:
+    """Every series at the best straight trend that crosses zero within its history, and the coefficients that go with it.
+
+    Where features multiply the trend, such a trend lies beyond a barrier: the way to it from the mean leads uphill. Given
+    the point where it crosses, trend and coefficients are a linear regression.
+    """
+    n_trend, multiplicative = problem.n_trend, problem.multiplicative
+    design, weight, pattern = problem.design, problem.weight, problem.pattern
+    if problem.own.shape[1]:
+        design, weight = np.concatenate([design[pattern], problem.own], axis=1), weight[pattern]
+        pattern = np.arange(len(pattern))
+    mean = start.parameters[:, 1]
+    spread = start.square / start.count - mean**2
+    used = np.concatenate([np.ones((len(mean), 1), dtype=np.bool_), problem.free[:, n_trend:]], axis=1)
+    slack = np.where(multiplicative, 1.0 / np.maximum(mean**2, LEAST_SLOPE)[:, None], 1.0) / problem.feature_scale**2
+    ridge = spread[:, None] * np.concatenate([np.full((len(mean), 1), LEAST_SLOPE), slack], axis=1)
+    diagonal = np.arange(used.shape[1])
+    parameters, objective, variance = start.parameters.copy(), np.full(len(mean), np.inf), start.variance.copy()
+    for crossing in CROSSINGS:
+        line, features = design[:, :1] - crossing, design[:, n_trend:]
+        columns = np.concatenate([line, np.where(multiplicative[:, None], line * features, features)], axis=1)
+        weighted = columns * weight[:, None, :]
+        matrix = np.matmul(weighted, columns.transpose(0, 2, 1))[pattern] * (used[:, :, None] & used[:, None, :])
+        matrix[:, diagonal, diagonal] += ridge
+        moment = _apply(_of_pattern(weighted, pattern), problem.y) * used
+        found = np.linalg.solve(matrix, moment[:, :, None])[:, :, 0]
+        slope = np.where(np.abs(found[:, 0]) < LEAST_SLOPE, LEAST_SLOPE, found[:, 0])
+        there = np.zeros_like(parameters)
+        there[:, 0], there[:, 1] = slope, -crossing * slope
+        there[:, n_trend:] = np.where(multiplicative, found[:, 1:] / slope[:, None], found[:, 1:])
+        value, noise = start.evaluate(there)
+        better = value < objective
+        parameters = np.where(better[:, None], there, parameters)
+        objective, variance = np.where(better, value, objective), np.where(better, noise, variance)
+    return replace(start, parameters=parameters, objective=objective, variance=variance)
 
 
 def _best_variance(residual: Floats, count: Floats) -> Floats:

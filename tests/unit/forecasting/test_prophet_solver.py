@@ -72,6 +72,22 @@ def test_no_point_near_the_solution_is_better(multiplicative):
                 assert objective(of, row, elsewhere, sigma) >= best - 1e-9
 
 
+def test_no_straight_trend_that_crosses_zero_fits_a_multiplicative_model_better():
+    rng = np.random.default_rng(3)
+    y = rng.poisson(0.12, (150, 60)) * rng.integers(1, 12, (150, 60))
+    y = y[(y > 0).sum(axis=1) >= 4]
+    of = problem(y / y.max(axis=1)[:, None], multiplicative=True)
+    found = solve(of, TIGHT_TOLERANCE)
+    t, features = of.design[0, 0], of.design[0, 8:]
+    for crossing in (0.2, 0.35, 0.5, 0.65, 0.8):
+        line = t - crossing
+        fits = np.linalg.lstsq(np.vstack([line, line * features]).T, of.y.T, rcond=None)[0].T
+        for row, (slope, *effects) in enumerate(fits):
+            parameters = np.array([slope, -slope * crossing, *np.zeros(6), *np.array(effects) / slope])
+            error = of.y[row] - line * slope * (1 + parameters[8:] @ features)
+            assert found.objective[row] <= objective(of, row, parameters, np.sqrt((error**2).mean())) + 1e-9
+
+
 def test_changepoints_that_are_not_needed_are_exactly_zero():
     line = np.linspace(0.2, 1, 60) + np.random.default_rng(1).normal(0, 0.2, 60)
     bent = np.where(np.arange(60) < 30, 0.2, 0.2 + 0.8 * np.linspace(-1, 1, 60))
