@@ -7,6 +7,7 @@ SHELL := /bin/bash
 PYTHON ?= $(firstword $(foreach python,python3.11 python3.12 python3,$(shell command -v $(python) 2>/dev/null)))
 VENV := .venv
 BIN := $(VENV)/bin
+PEERS := .venv-peers
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 export SELLTHROUGH_HOME ?= $(CURDIR)/data
 export DO_NOT_TRACK := 1
@@ -15,7 +16,7 @@ export GX_ANALYTICS_ENABLED := false
 export SCARF_ANALYTICS := false
 export AIRFLOW__USAGE_DATA_COLLECTION__ENABLED := False
 
-.PHONY: help demo test test-long lint fix contracts docs bench bench-ingest airflow lock clean
+.PHONY: help demo test test-long lint fix contracts docs bench bench-ingest bench-forecasting airflow lock clean
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -57,16 +58,21 @@ bench: $(VENV)/.run ## what the stages cost on the demo's network
 bench-ingest: $(VENV)/.run ## what ingest costs for ten million lines, beside DuckDB alone
 	@$(BIN)/python benchmarks/ingest.py $(ARGS)
 
+bench-forecasting: $(VENV)/.run $(PEERS)/.peers ## how good the forecasts are, beside AutoETS and LightGBM alone; ARGS="--real-data DIR"
+	@$(BIN)/python benchmarks/forecasting/accuracy.py --peers $(PEERS)/bin/python $(ARGS)
+
 airflow: $(VENV)/.run ## Airflow on this machine, with everything ready; prints URL and login
 	@$(BIN)/sellthrough airflow
 
-lock: ## compile requirements/*.txt from pyproject.toml anew (needs uv)
+lock: ## compile requirements/*.txt from pyproject.toml and peers.in anew (needs uv)
 	@for set in "run:" "dev:--extra dev" "lint:--extra dev --extra lint"; do \
 	  uv pip compile -q --universal --no-strip-extras --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	    $${set#*:} pyproject.toml -o requirements/$${set%%:*}.txt; done
+	@uv pip compile -q --universal --no-strip-extras --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  requirements/peers.in -o requirements/peers.txt
 
 clean: ## take away the environment and what was built; data homes stay
-	@rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache dbt_project/target dbt_project/logs
+	@rm -rf $(VENV) $(PEERS) build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache dbt_project/target dbt_project/logs
 
 $(VENV)/.pip:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 is needed"; exit 1; }
@@ -79,4 +85,10 @@ $(VENV)/.pip:
 $(VENV)/.run $(VENV)/.dev $(VENV)/.lint: $(VENV)/.%: requirements/%.txt pyproject.toml | $(VENV)/.pip
 	@$(PIP) install --require-hashes -r requirements/$*.txt
 	@$(PIP) install --no-deps --editable .
+	@touch $@
+
+$(PEERS)/.peers: requirements/peers.txt | $(VENV)/.pip
+	@echo "Setting up $(PEERS) (once)"
+	@$(PYTHON) -m venv $(PEERS)
+	@$(PEERS)/bin/python -m pip --quiet --disable-pip-version-check --no-input install --require-hashes -r requirements/peers.txt
 	@touch $@

@@ -33,10 +33,8 @@ GROUP_WINDOWS = (4, 13)
 USUAL = 52
 OLD = 26
 """Weeks from which on a series counts as old: an age that no row of training had would mislead."""
-CALENDAR_WEEKS = 65
-"""Weeks of history from which on the booster sees the calendar: with less, what lies ahead is a time of the year that it has not
-seen, and it takes for season what is growth.
-"""
+CALENDAR_WEEKS = 104
+"""Weeks of history from which on the booster sees the calendar: what it has seen once it cannot tell from growth."""
 LEAST_WEEKS = 12
 
 

@@ -48,10 +48,12 @@ def main() -> None:
     frame = pd.read_parquet(source)
     frame["ds"] = pd.to_datetime(frame["ds"])
     frame["y"] = frame["y"].clip(lower=0)  # tweedie takes no returns
-    if name == "auto_ets":
-        result = auto_ets(frame, int(horizon))
-    else:
-        result = lightgbm(frame, int(horizon), "tweedie" if name == "lightgbm_tweedie" else None)
+    models = {
+        "auto_ets": auto_ets,
+        "lightgbm_default": lambda frame, horizon: lightgbm(frame, horizon, None),
+        "lightgbm_tweedie": lambda frame, horizon: lightgbm(frame, horizon, "tweedie"),
+    }
+    result = models[name](frame, int(horizon))
     result.reset_index()[["unique_id", "ds", "mean"]].to_parquet(target, index=False)
 
 
