@@ -17,7 +17,7 @@ import polars as pl
 import pytest
 
 import forecasting
-from forecasting import ForecastSettings, PanelError, jobs, store, tables
+from forecasting import ForecastSettings, PanelError, jobs, learned, store, tables
 from forecasting.cells import forecast_prophet
 from forecasting.hierarchy import LEVELS
 
@@ -330,3 +330,101 @@ def test_killed_at_any_moment_the_last_forecast_stands_and_running_again_ends_th
     result = bytes_of(out)
     assert {path: result[path] for path in reference} == reference
     assert finished.forecast.is_file()
+
+
+def test_the_pointer_names_every_file_of_the_run(panel_file, network, tmp_path):
+    forecasting.run(panel_file(network), tmp_path, origins=1)
+    pointer = json.loads((tmp_path / "current.json").read_text())
+    for name in ("forecast", "accuracy", "cell", "component", "champion", "distribution", "candidates", "series"):
+        assert (tmp_path / pointer[name]).is_file()
+    assert pointer["archive"] == ["archive/2026-03-02.parquet"]
+
+
+def test_the_cells_are_what_all_levels_are_sums_of_and_each_has_its_parts(panel_file, network, tmp_path):
+    report = forecasting.run(panel_file(network), tmp_path, origins=1)
+    cell, component, forecast, distribution = (
+        pl.read_parquet(report.forecast.with_name(f"{name}.parquet"))
+        for name in ("cell", "component", "forecast", "distribution")
+    )
+    key = ["sku_code", "distributor_code", "territory_code", "week_start"]
+    assert cell.height == 18 * 8
+    assert cell["mean"].sum() == forecast.filter(level="TOTAL")["mean"].sum()
+    assert component.select(key).equals(cell.select(key))
+    assert component.filter(sku_code="S0")["trend"].null_count() == 0
+    place = ["level", *key]
+    assert distribution.select(place).equals(forecast.select(place))
+    last = distribution.filter(level="TOTAL", weeks_ahead=8)
+    assert last["cumulative_mean"].sum() == cell["mean"].sum()
+
+
+def test_each_class_has_a_champion_with_its_evidence(panel_file, network, tmp_path):
+    report = forecasting.run(panel_file(network), tmp_path)
+    table = pl.read_parquet(report.forecast.with_name("champion.parquet"))
+    smooth = table.filter(demand_class="SMOOTH")
+    assert smooth.filter("is_champion")["model"].to_list() == [report.champions["SMOOTH"]]
+    assert smooth.filter("is_champion")["reason"].null_count() == 0
+    assert {"prophet_batch", "ses", "ensemble_mean", "seasonal_naive"} <= set(smooth["model"])
+    assert smooth.filter(model="ses")["origins"].to_list() == [3]
+
+
+def test_the_champions_of_the_cut_off_before_are_the_incumbents_however_often_a_cut_off_is_run(
+    panel_file, network, tmp_path
+):
+    first = forecasting.run(panel_file(network), tmp_path)
+    later = {key: [*values, 5] for key, values in network.items()}
+    path = panel_file(later, cutoff=date(2026, 3, 9), name="later.parquet")
+    second = forecasting.run(path, tmp_path)
+    record = second.forecast.with_name("run.json")
+    facts = json.loads(record.read_text())
+
+    assert facts["incumbents"] == first.champions
+    assert forecasting.run(path, tmp_path).run == second.run
+    record.write_text(json.dumps({**facts, "champions": dict.fromkeys(facts["champions"], "tsb")}))
+    later["S1", "D1", "T1"][-1] += 1
+    third = forecasting.run(panel_file(later, cutoff=date(2026, 3, 9), name="mended.parquet"), tmp_path)
+    assert json.loads(third.forecast.with_name("run.json").read_text())["incumbents"] == first.champions
+    assert json.loads((tmp_path / "current.json").read_text())["archive"] == [
+        "archive/2026-03-02.parquet",
+        "archive/2026-03-09.parquet",
+    ]
+    assert (tmp_path / "archive" / "2026-03-09.parquet").read_bytes() == third.forecast.read_bytes()
+
+
+def test_what_was_learnt_is_kept_for_the_cut_off_and_read_back_to_the_last_bit(panel_file, network, tmp_path):
+    first = forecasting.run(panel_file(network), tmp_path)
+    network["S1", "D1", "T1"][-1] += 7
+    second = forecasting.run(panel_file(network), tmp_path)
+    one, two = (report.forecast.with_name("learned.json") for report in (first, second))
+    assert one.read_bytes() == two.read_bytes()
+    again = tmp_path / "again.json"
+    learned.write(again, learned.read(one))
+    assert again.read_bytes() == one.read_bytes()
+
+
+def test_a_process_that_loses_its_parent_ends(panel_file, tmp_path):
+    script = (
+        "import os, sys, time\nfrom forecasting import jobs\n"
+        "if __name__ == '__main__':\n"
+        "    with jobs.executor(1) as pool:\n"
+        "        print(pool.submit(os.getpid).result(), flush=True)\n"
+        "        time.sleep(60)\n"
+    )
+    (tmp_path / "parent.py").write_text(script)
+    parent = subprocess.Popen([sys.executable, str(tmp_path / "parent.py")], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    child = int(parent.stdout.readline())
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and is_running(child):
+        time.sleep(0.1)
+    assert not is_running(child)
+
+
+def is_running(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
