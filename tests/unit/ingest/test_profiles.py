@@ -27,6 +27,8 @@ def profile(**document):
 @pytest.mark.parametrize(
     ("document", "says"),
     [
+        ({"totals": ["Total"]}, "totals: must be one mapping of `key: value` (is ['Total'])"),
+        ({"fill_down_group": "No"}, "`fill_down_group` needs `fill_down`"),
         ({"encodng": "utf-8"}, "unknown key `encodng`, did you mean `encoding`?"),
         ({"feeds": {"sku": {"files": "a", "colums": {}}}}, "feeds.sku.colums: unknown key, did you mean `columns`?"),
         (
