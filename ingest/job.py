@@ -252,7 +252,7 @@ def check(
         fitting = settings.feeds_of(place.name.rpartition("/")[2])
         if place.member is not None and feed and fitting and feed not in fitting:
             continue
-        if place.member is not None and not (feed or fitting or place.refusal or _sole_feeds(settings)):
+        if place.member is not None and not (feed or fitting or place.refusal):
             strays.append(_fits_no_feed(place, settings))
             continue
         for feed_id in (feed,) if feed else _feeds_of(settings, place):

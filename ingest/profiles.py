@@ -667,6 +667,13 @@ def _check_reading(profile_id: str, reading: Reading, contract: Contract) -> Non
     unknown = sorted(set(reading.units) - set(UNITS))
     if unknown:
         raise ProfileInvalid(profile_id, f"{where}.units: {', '.join(unknown)} is none of {', '.join(UNITS)}")
+    unit_of: dict[str, str] = {}
+    for unit, known in reading.units.items():
+        for spelling in known:
+            other = unit_of.setdefault(spelling.upper(), unit)
+            if other != unit:
+                problem = f"{spelling} stands under {other} and {unit}; say which it is"
+                raise ProfileInvalid(profile_id, f"{where}.units: {problem}")
 
 
 def _check_override(profile_id: str, where: str, override: Override, contract: Contract) -> None:

@@ -43,6 +43,7 @@ def profile(**document):
         ({"split": [{"column": "x", "pattern": "abc"}]}, "needs named groups"),
         ({"split": [{"column": "x", "pattern": r"(?P<nothing>\d+)"}]}, "unknown key `nothing`"),
         ({"units": {"KG": ["kilo"]}}, "KG is none of EA, IN, CS"),
+        ({"units": {"EA": ["box"], "CS": ["Box"]}}, "Box stands under EA and CS"),
         ({"key": ["sku_code", "colour"]}, "unknown key `colour`"),
         ({"mode": "replace"}, "needs a feed with a business date"),
         ({"sender": {"from": "constant"}}, "a constant sender needs `value`"),
