@@ -696,7 +696,7 @@ def _judge(
     normalised = normalise(raw, pieces[places[0]].plan, geographies, is_plain=is_plain)
     key = reading.key or contract.key
     if reading.number_lines and "line_no" in key:
-        normalised = _with_line_numbers(normalised, raw, key)
+        normalised = _with_line_numbers(normalised, raw, key, contract)
     broken = judge(normalised.frame, contract)
     findings = [
         *_broken_findings(raw, pieces),
@@ -757,15 +757,29 @@ def _numbers(raw: pl.DataFrame, items: Sequence[tuple[_Piece, _Tally]]) -> pl.Se
     return pl.Series("_record", running, dtype=pl.Int64)
 
 
-def _with_line_numbers(normalised: Normalised, raw: pl.DataFrame, key: Sequence[str]) -> Normalised:
+def _with_line_numbers(normalised: Normalised, raw: pl.DataFrame, key: Sequence[str], contract: Contract) -> Normalised:
     """Number the records of each document in the order of the file, those that are rejected among them.
+
+    A record that does not tell its document, or cannot be read, is taken to be of the one beside it, so that the records behind it keep their numbers.
 
     Args:
         key: the natural key, whose other columns tell a document.
     """
-    counts = ~(raw["_blank"] | raw["_total"] | raw["_broken"])
-    frame = normalised.frame.with_columns(raw["_f"], counts.cast(pl.Int64).alias("_counts"))
-    number = pl.col("_counts").cum_sum().over("_f", *(name for name in key if name != "line_no"))
+    names = [name for name in key if name != "line_no"]
+    told = pl.all_horizontal(
+        ~pl.col("_broken"), *(pl.col(name).is_not_null() for name in names if contract.column(name).required)
+    )
+    document = pl.concat_str([pl.col(name).cast(pl.String).fill_null("") for name in names], separator="\0")
+    frame = normalised.frame.with_columns(raw.select("_f", "_blank", "_total", "_broken", "_left_out"))
+    frame = frame.with_columns(pl.when(told).then(document).alias("_document"))
+    counts = ~(
+        pl.col("_blank") | pl.col("_total") | (pl.col("_left_out").is_not_null() & pl.col("_document").is_null())
+    )
+    frame = frame.with_columns(
+        counts.alias("_counts"),
+        pl.when(counts).then("_document").forward_fill().backward_fill().over("_f").alias("_document"),
+    )
+    number = pl.col("_counts").cast(pl.Int64).cum_sum().over("_f", "_document")
     frame = frame.with_columns(number.alias("line_no")).select(normalised.frame.columns)
     return replace(normalised, frame=frame, empty=normalised.empty - {"line_no"})
 

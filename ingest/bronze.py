@@ -97,7 +97,7 @@ class CommitLog:
 
     def _append(self, commit: dict[str, Any]) -> None:
         self.commits.append(commit)
-        for entry in commit["files"]:
+        for entry in ({**entry, "mode": commit["mode"]} for entry in commit["files"]):
             content = (entry["sha256"], commit["profile"], commit["feed"], entry["sender"])
             self._latest[(*content, entry["name"])] = entry
             if entry["status"] == "loaded" or content in self._latest:
@@ -268,7 +268,7 @@ def _commit(
                 "mode": mode,
                 "replay": replay,
                 "scopes": _scopes(batch.files, mode),
-                "files": [_file_entry(file) for file in batch.files],
+                "files": [file_entry(file) for file in batch.files],
                 "rows": staged.rows,
                 "rejects": staged.rejects,
                 "replaces": [],
@@ -404,7 +404,14 @@ def _scopes(files: Sequence[FileResult], mode: str) -> list[dict[str, Any]]:
     ]
 
 
-def _file_entry(file: FileResult) -> dict[str, Any]:
+def stated(entry: dict[str, Any], mode: str) -> tuple[str, str | None, str | None]:
+    """What the file of an entry states wholly: its mode, and the days, where they bear on that."""
+    is_by_day = mode == "replace" or entry["names_day"]
+    return mode, *((entry["date_from"], entry["date_to"]) if is_by_day else (None, None))
+
+
+def file_entry(file: FileResult) -> dict[str, Any]:
+    """A file as the commit log tells of it."""
     return {
         "name": file.source.name,
         "sender": file.source.sender,

@@ -588,8 +588,14 @@ class _Job:
             )
             if entry is None:
                 continue
-            before = (entry["content"], entry["status"], entry.get("closes", True))
-            if before == (file.content, file.status, file.closes):
+            before = (
+                entry["content"],
+                entry["status"],
+                entry.get("closes", True),
+                *bronze.stated(entry, entry["mode"]),
+            )
+            named = bronze.file_entry(file)
+            if before == (file.content, file.status, file.closes, *bronze.stated(named, group.reading.mode)):
                 unchanged.add(file.source.name)
         self._already += len(unchanged)
         return batch.without(unchanged)

@@ -2,7 +2,8 @@
 
 Six origins, eight weeks apart. From each, every series is forecast by the champion of its class among SES, SES with a pooled
 season, and LightGBM, chosen on the first three; each of the last three is judged by a calibration that has seen all origins
-before it and nothing else. Judged is what is stored: quantiles and the straight lines between them.
+before it and nothing else. Judged is what is stored: quantiles and the straight lines between them. Sums are of sales here, as
+nobody knows what was wanted; a run calibrates them on demand.
 
 Columns: points (outcomes that are known); at 80 % and 95 %, by how many percentage points the share of the randomised PIT
 inside the central part is above what it should be, with its standard error over series; `worst tenth`, by how much the

@@ -41,6 +41,8 @@ _WIDE_BLANKS = tuple(
     for prefix, size in (("\x85", 2), ("\xa0", 2), ("\u1680", 3), ("\u2000", 2), ("\u205f", 3), ("\u3000", 3))
 )
 """How the blanks beyond ASCII begin in UTF-8."""
+_MANY_NULS = 4
+"""Where at least one byte in so many of a line is NUL, the line is no text in this encoding."""
 _BLOCK = 16_000_000
 _WINDOW = 250_000
 """Bytes looked at together: as many as stay close to the processor."""
@@ -711,9 +713,10 @@ def _written_in_utf8(line: int, value: str, encoding: str) -> FileUnreadable:
 
 
 def _refuse_nul(data: bytes, encoding: str) -> None:
-    """Text of two bytes a sign has NULs in every line, and so in the first one; elsewhere a NUL costs its own record."""
+    """Text of two bytes a sign has many NULs in every line, and so in the first one; a few cost their own record."""
     end = data.find(b"\n")
-    if data.find(NUL.encode(), 0, end if end >= 0 else len(data)) >= 0:
+    first = data[: end if end >= 0 else len(data)]
+    if first.count(NUL.encode()) * _MANY_NULS >= max(len(first), 1):
         raise FileUnreadable(
             "encoding",
             f"line 1: holds NUL bytes, so it is not {encoding} text (UTF-16, perhaps, or a binary file)",

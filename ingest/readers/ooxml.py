@@ -34,17 +34,10 @@ Errors = dict[tuple[int, int], str]
 
 
 _CONTENT = "content.xml"
-_OFFICE = "urn:oasis:names:tc:opendocument:xmlns:office:1.0"
-_TABLES = "urn:oasis:names:tc:opendocument:xmlns:table:1.0"
-_CALC = "urn:org:documentfoundation:names:experimental:calc:xmlns:calcext:1.0"
-
-
-def _of(namespace: str, name: str) -> str:
-    return f"{{{namespace}}}{name}"
-
-
-_TABLE, _ROW = _of(_TABLES, "table"), _of(_TABLES, "table-row")
-_CELLS = (_of(_TABLES, "table-cell"), _of(_TABLES, "covered-table-cell"))
+_ERROR_KIND = "{urn:org:documentfoundation:names:experimental:calc:xmlns:calcext:1.0}value-type"
+_OF_TABLES = ("{*}table", "{*}table-row", "{*}table-cell", "{*}covered-table-cell")
+_OF_VALUES = ("value", "value-type")
+"""How the names of the attributes end by which a cell of an OpenDocument workbook has a value."""
 
 
 class Package:
@@ -94,42 +87,53 @@ class Package:
         return found
 
     def _look_through(self) -> dict[str, Errors]:
-        """The error cells of each sheet of an OpenDocument workbook, whose rows and cells may stand for many that are alike."""
+        """The error cells of each sheet of an OpenDocument workbook, whose rows and cells may stand for many that are alike.
+
+        Names count whatever namespace they are bound to, for so does the library that reads the sheets.
+        """
         found: dict[str, Errors] = {}
-        row = column = width = height = 0
+        sheet = ""
+        row = column = width = height = depth = 0
+        is_filled = False
         wrong: Errors = {}
         try:
             with self._zip.open(_CONTENT) as stream:
                 for event, element in etree.iterparse(
                     stream,
                     events=("start", "end"),
-                    tag=(*_CELLS, _ROW, _TABLE),
+                    tag=_OF_TABLES,
                     resolve_entities=False,
                     no_network=True,
                 ):
-                    if element.tag == _TABLE:
-                        errors = found.setdefault(element.get(_of(_TABLES, "name"), ""), {})
-                        row = column = width = height = 0
-                    elif event == "end" and element.tag in _CELLS:
-                        after = column + int(element.get(_of(_TABLES, "number-columns-repeated"), 1))
-                        if element.get(_of(_CALC, "value-type")) == "error":
-                            self._refuse_cells(next(reversed(found)), row + 1, after)
+                    told = {etree.QName(name).localname: value for name, value in element.items()}
+                    kind = etree.QName(element).localname
+                    if kind == "table":
+                        if event == "start" and not depth:
+                            sheet = told.get("name", "")
+                            row = column = width = height = 0
+                        depth += 1 if event == "start" else -1
+                    elif event == "end" and kind != "table-row":
+                        after = column + _times(told.get("number-columns-repeated"))
+                        if any(name.endswith(_OF_VALUES) for name in told):
+                            width, is_filled = max(width, after), True
+                            self._refuse_cells(sheet, row + 1, width)
+                        if element.get(_ERROR_KIND) == "error":
                             text = "".join(element.itertext()) or "#VALUE!"
                             wrong |= {(row, place): text for place in range(column, after)}
                         column = after
-                        width = column if element.get(_of(_OFFICE, "value-type")) else width
                         element.clear()
-                    elif event == "end" and element.tag == _ROW:
-                        repeated = int(element.get(_of(_TABLES, "number-rows-repeated"), 1))
-                        height = max(height, width and row + repeated)
-                        self._refuse_cells(next(reversed(found)), height, width)
+                    elif event == "end":
+                        repeated = _times(told.get("number-rows-repeated"))
+                        height = row + repeated if is_filled else height
+                        self._refuse_cells(sheet, height, width)
                         for (_, place), text in wrong.items():
-                            errors |= {(at, place): text for at in range(row, row + repeated)}
-                        row, column, wrong = row + repeated, 0, {}
+                            found.setdefault(sheet, {}).update({(at, place): text for at in range(row, row + repeated)})
+                        row, column, is_filled, wrong = row + repeated, 0, False, {}
                         element.clear()
-        except (etree.XMLSyntaxError, ValueError):
-            return {}
-        except (zipfile.BadZipFile, EOFError, zlib.error, NotImplementedError, RuntimeError) as error:
+        except etree.XMLSyntaxError as error:
+            problem = f"{error.msg}; it is damaged, or protected by a password"
+            raise FileUnreadable("workbook", f"is no readable workbook ({problem}); send it again as .xlsx") from error
+        except (zipfile.BadZipFile, EOFError, zlib.error, NotImplementedError, RuntimeError, ValueError) as error:
             raise _damaged(error) from error
         return found
 
@@ -196,6 +200,18 @@ class Package:
 def is_package(data: bytes) -> bool:
     """Whether a file is a package, as .xlsx is and .xls is not."""
     return data.startswith(b"PK")
+
+
+def _times(repeated: str | None) -> int:
+    """For how many an element stands.
+
+    Raises:
+        ValueError: it is no number, or below one.
+    """
+    times = int(repeated or 1)
+    if times < 1:
+        raise ValueError(f"an element is repeated {times} times")
+    return times
 
 
 def _column(letters: bytes) -> int:

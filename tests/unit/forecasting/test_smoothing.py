@@ -124,3 +124,7 @@ def test_units_do_not_matter(forecaster, quantity, factor):
     # factors of two, so that a tie between constants stays a tie
     one = forecaster(series(quantity), SETTINGS).mean
     np.testing.assert_allclose(forecaster(series(quantity * factor), SETTINGS).mean, one * factor, rtol=1e-9)
+
+
+def test_buckets_end_with_the_history_and_leave_out_what_is_unknown():
+    assert baselines._buckets(np.array([[1.0, 2, 3, NAN, 5]]), 2).tolist() == [[2.5, 5]]

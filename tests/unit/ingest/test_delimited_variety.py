@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -207,3 +208,24 @@ def test_records_with_a_nul_are_broken_whichever_way_they_are_read(values):
         framed = frame(text, careful=careful)
         found = set(framed.broken)
         assert found == {index for index, value in enumerate(values) if "\0" in value}
+
+
+@pytest.mark.parametrize(
+    ("settings", "records"),
+    [
+        ("format: jsonl", ('{"document_no": "A%s", "qty": 1}', '{"document_no": "B%s", "qty": 1}')),
+        ("format: csv, header: [document_no, qty]", ("A%s document,1", "B%s document,1")),
+        (
+            "format: fixed_width, fixed_width: {fields: {document_no: 8, qty: 8}}",
+            ("A%s      1       ", "B%s       1       "),
+        ),
+    ],
+    ids=["json", "no_header", "fixed_width"],
+)
+def test_a_nul_in_the_first_record_costs_no_other(settings, records):
+    reading = Reading.model_validate({"files": ["*"], **yaml.safe_load(f"{{{settings}}}")})
+    first, second = records
+
+    framed = read(f"{first % chr(0)}\n{second % ''}\n".encode(), "a.txt", reading)
+
+    assert (framed.entries, list(framed.broken)) == (2, [0])

@@ -51,6 +51,30 @@ def test_a_rejected_line_keeps_its_number_and_a_total_has_none(sender):
     assert numbers(sender) == [("A", 1), ("A", 3)]
 
 
+@pytest.mark.parametrize("bad", ["A,2026-03-01,O1,S1,1,EA,9.50,beyond\n", text(("", "1")).removeprefix(HEADER)])
+def test_a_line_that_does_not_tell_its_document_takes_a_number_of_the_one_beside_it(sender, bad: str):
+    behind = text(("A", "3"), ("B", "1")).removeprefix(HEADER)
+    sender.put("p/D1/inv1.csv", text(("A", "1")) + bad + behind)
+
+    assert sender.run().rejected == 1
+    assert numbers(sender) == [("A", 1), ("A", 3), ("B", 1)]
+
+
+def test_a_line_above_all_others_that_cannot_be_read_takes_the_first_number(sender):
+    sender.put("p/D1/inv1.csv", HEADER + "A\n" + text(("A", "2")).removeprefix(HEADER))
+    sender.run()
+
+    assert numbers(sender) == [("A", 2)]
+
+
+def test_a_line_that_is_left_out_and_tells_no_document_has_no_number(sender):
+    sender.config("profiles/p.yaml", PROFILE + "leave_out: {unit: [-]}\n")
+    sender.put("p/D1/inv1.csv", text(("A", "1")) + ",,,,,-,\n" + text(("A", "2")).removeprefix(HEADER))
+
+    assert sender.run().left_out == 1
+    assert numbers(sender) == [("A", 1), ("A", 2)]
+
+
 def test_a_large_file_is_numbered_as_a_whole(sender, monkeypatch):
     monkeypatch.setattr(folder, "_BLOCK", 150)
     monkeypatch.setattr(delimited, "_BLOCK", 150)

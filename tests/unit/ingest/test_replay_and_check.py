@@ -49,6 +49,30 @@ def test_a_changed_profile_that_reads_the_same_commits_nothing(landing, invoice)
     assert ingest.replay(landing.home).commits == ()
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("mode: append", "mode: replace"),
+        (
+            "mode: replace, period: {pattern: '(?P<from>[-0-9]{10})', format: '%Y-%d-%m'}",
+            "mode: replace, period: {pattern: '(?P<from>[-0-9]{10})', format: '%Y-%m-%d'}",
+        ),
+    ],
+    ids=["mode", "period"],
+)
+def test_a_replay_commits_a_file_that_now_states_other_days_wholly(landing, invoice, before, after):
+    landing.put("own/D001/sales_2026-03-01.csv", invoice(("A", 1, "2026-03-01", "1", "1")))
+    profile = "contract_names: true\nfeeds:\n  dms_invoice_line: {files: ['*.csv'], %s}\n"
+    landing.config("profiles/own.yaml", profile % before)
+    landing.run()
+    landing.config("profiles/own.yaml", profile % after)
+
+    first, second = ingest.replay(landing.home), ingest.replay(landing.home)
+
+    assert (first.commits, second.commits, landing.run().outdated) == ((2,), (), {})
+    assert [(scope["date_from"], scope["date_to"]) for scope in landing.commits()[1]["scopes"]] == [("2026-03-01",) * 2]
+
+
 def test_a_rejected_file_is_not_tried_again_until_it_is_replayed_with_a_mended_profile(landing, invoice):
     landing.put(NAME, invoice(("A", 1, "2026-03-01", "1", "1")).replace("qty", "menge"))
     assert (landing.run().rejected_files, landing.run().already) == (1, 1)

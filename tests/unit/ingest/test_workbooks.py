@@ -499,6 +499,68 @@ def test_a_cell_of_an_open_document_workbook_that_stands_for_very_many_is_refuse
         read_ods(HEAD_OF_ODS, many)
 
 
+BESIDE = ods_row(ods_cell("a"), '<table:table-cell table:number-columns-repeated="8000"/>', ods_cell("z"))
+VALUE_ALONE = '<table:table-cell office:value="1" table:number-columns-repeated="8000"/>'
+ERROR_ALONE = '<table:table-cell calcext:value-type="error"><text:p>#N/A</text:p></table:table-cell>'
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        (BESIDE, ods_row(ods_cell("x"), repeated=12_000)),
+        (HEAD_OF_ODS, ods_row(VALUE_ALONE, repeated=12_000)),
+        (ods_row(ERROR_ALONE, repeated=400_000_000),),
+        (
+            ods_row(ods_cell("a"), f"<table:table-cell>{BESIDE}</table:table-cell>"),
+            ods_row(ods_cell("x"), repeated=12_000),
+        ),
+        (ods_row(ods_cell("x"), repeated=60_000_000), "<oops>"),
+    ],
+    ids=["wide_then_tall", "value_without_type", "errors_alone", "table_in_a_cell", "damaged_behind"],
+)
+def test_an_open_document_workbook_that_reaches_far_in_any_other_way_is_refused(rows: tuple[str, ...]):
+    with pytest.raises(FileUnreadable, match="have the stray cells deleted"):
+        read_ods(*rows)
+
+
+def test_names_of_an_open_document_count_whatever_they_are_bound_to():
+    far = open_document(BESIDE, ods_row(ods_cell("x"), repeated=12_000))
+    memory = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(far)) as packed, zipfile.ZipFile(memory, "w") as again:
+        for name in packed.namelist():
+            again.writestr(name, packed.read(name).replace(b"xmlns:table:1.0", b"xmlns:other:1.0"))
+
+    with pytest.raises(FileUnreadable, match="have the stray cells deleted"):
+        read(memory.getvalue(), "a.ods", Reading(files=("*",), format="xlsx"))
+
+
+def test_the_empty_rest_of_a_wide_sheet_does_not_count():
+    wide = ods_row(*(ods_cell(f"c{place}") for place in range(100)))
+    rest = ods_row('<table:table-cell table:number-columns-repeated="16384"/>', repeated=1_048_574)
+
+    assert read_ods(wide, wide, rest).entries == 1
+
+
+def test_a_number_of_repetitions_that_is_none_is_refused():
+    with pytest.raises(FileUnreadable, match="no readable workbook"):
+        read_ods(HEAD_OF_ODS, ods_row('<table:table-cell table:number-columns-repeated="-4"/>'))
+
+
+def test_a_row_outside_of_any_table_of_an_open_document_is_no_crash():
+    memory = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(open_document(HEAD_OF_ODS))) as packed, zipfile.ZipFile(memory, "w") as again:
+        for name in packed.namelist():
+            text = (
+                packed.read(name)
+                .replace(b"<table:table ", b"<table:other ")
+                .replace(b"</table:table>", b"</table:other>")
+            )
+            again.writestr(name, text)
+
+    with pytest.raises(FileUnreadable):
+        read(memory.getvalue(), "a.ods", Reading(files=("*",), format="xlsx"))
+
+
 def test_an_open_document_package_that_is_none_is_refused():
     memory = io.BytesIO()
     with zipfile.ZipFile(memory, "w") as packed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -147,3 +148,20 @@ def test_what_dbt_says_becomes_progress_and_the_reason_of_a_failure() -> None:
 
     assert seen == [(3, 9, "sale_line_version")]
     assert said == ["no such table", "Killed", "7"]
+
+
+def test_dbt_is_told_of_each_file_of_the_forecast_that_is_named(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    settings.forecast.mkdir(parents=True)
+    named = {"run": "r", "forecast": "runs/r/forecast.parquet", "archive": ["archive/a.parquet", "archive/b.parquet"]}
+    (settings.forecast / "current.json").write_text(json.dumps(named), encoding="utf-8")
+
+    warehouse._write_state_files(settings)
+
+    rows = duckdb.sql(f"select kind, path from '{settings.snapshot / 'forecast.parquet'}' order by all").fetchall()
+    folder = settings.forecast
+    assert rows == [
+        ("archive", f"{folder}/archive/a.parquet"),
+        ("archive", f"{folder}/archive/b.parquet"),
+        ("forecast", f"{folder}/runs/r/forecast.parquet"),
+    ]
