@@ -138,7 +138,12 @@ def load(
     drivers = [name for name in drivers if name in rows.columns]
     if rows[quantity].null_count() == rows.height:
         rows = rows.clear()
-    series = rows.select(columns.key).unique().sort(columns.key)
+    series, row = _numbered(rows, columns.key)
+    repeated = rows.height - _different(row, rows[columns.period])
+    if repeated:
+        problems.append(f"{repeated} rows of the panel repeat a series and {every}; their quantities are added up.")
+        rows = _added_up(rows, columns)
+        series, row = _numbered(rows, columns.key)
     attributes = _groups(series, groups)
     if rows.height == 0:
         none = np.empty((0, 0))
@@ -155,8 +160,6 @@ def load(
         raise PanelError(
             path, f"{every}s run from {dates[0]} to {dates[-1]}", "Look for a business date that is far off."
         )
-    numbered = series.with_row_index("row")
-    row = rows.select(columns.key).join(numbered, on=columns.key, how="left", maintain_order="left")["row"].to_numpy()
     column = (start - start.min()) // step
 
     def spread(name: str, empty: float) -> Floats:
@@ -279,18 +282,43 @@ def _mend(rows: pl.DataFrame, columns: _Columns, as_of: date | None) -> tuple[pl
         if later:
             problems.append(f"{later} rows of the panel end after {as_of}; their quantities are left out.")
             rows = rows.with_columns(pl.when(~late).then(pl.col(quantity)).alias(quantity))
-    place = [*columns.key, columns.period]
-    repeated = rows.height - rows.select(place).unique().height
-    if repeated:
-        problems.append(f"{repeated} rows of the panel repeat a series and {every}; their quantities are added up.")
-        known = pl.col(quantity).is_not_null().any()
-        others = [name for name in rows.columns if name not in (*place, quantity, STOCKED_OUT)]
-        rows = rows.group_by(place).agg(
-            pl.when(known).then(pl.col(quantity).sum()).alias(quantity),
-            pl.col(STOCKED_OUT).any(),
-            pl.col(others).mean(),
-        )
     return rows, problems
+
+
+def _numbered(rows: pl.DataFrame, key: Sequence[str]) -> tuple[pl.DataFrame, npt.NDArray[np.int64]]:
+    """The series of the rows in ascending order, and the place of each row's: by way of numbers, as there may be tens of millions of rows."""
+    place = np.zeros(rows.height, dtype=np.int64)
+    for name in key:
+        codes = rows[name].cast(pl.Categorical).to_physical().to_numpy()
+        joint = pl.DataFrame({"joint": place * (int(codes.max(initial=0)) + 1) + codes})
+        numbers = joint.unique().with_row_index("number")
+        place = joint.join(numbers, on="joint", how="left", maintain_order="left")["number"].to_numpy().astype(np.int64)
+    size = int(place.max(initial=-1)) + 1
+    example = np.zeros(size, dtype=np.int64)
+    example[place] = np.arange(rows.height)
+    order = rows[example].select(key).with_row_index("number").sort(key)
+    rank = np.empty(size, dtype=np.int64)
+    rank[order["number"].to_numpy()] = np.arange(size)
+    return order.drop("number"), rank[place]
+
+
+def _different(row: npt.NDArray[np.int64], period: pl.Series) -> int:
+    """How many pairs of series and period there are."""
+    if not len(row):
+        return 0
+    day = period.to_numpy().astype("datetime64[D]").astype(np.int64)
+    return pl.Series(row * (int(day.max() - day.min()) + 1) + day - day.min()).n_unique()
+
+
+def _added_up(rows: pl.DataFrame, columns: _Columns) -> pl.DataFrame:
+    place = [*columns.key, columns.period]
+    known = pl.col(columns.quantity).is_not_null().any()
+    others = [name for name in rows.columns if name not in (*place, columns.quantity, STOCKED_OUT)]
+    return rows.group_by(place).agg(
+        pl.when(known).then(pl.col(columns.quantity).sum()).alias(columns.quantity),
+        pl.col(STOCKED_OUT).any(),
+        pl.col(others).mean(),
+    )
 
 
 def _groups(series: pl.DataFrame, path: Path | None) -> dict[str, Strings]:

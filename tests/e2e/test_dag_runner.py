@@ -80,7 +80,7 @@ def test_what_a_source_has_is_fetched_before_masters_are_taken_in(carried: Any) 
 def test_only_feeds_that_landed_are_mapped_over(carried: Any, network: Path) -> None:
     _, first, _ = carried
     landed = {file.name for file in (network / "landing").rglob("*.*")}
-    facts = ("dms_invoice_line", "dms_stock", "goods_receipt", "erp_dispatch_line", "pos_sale")
+    facts = ("dms_invoice_line", "dms_stock", "goods_receipt", "erp_dispatch_line", "pos_sale", "scheme", "calendar")
     expected = sum(any(name.startswith(feed) for name in landed) for feed in facts)
 
     assert sum(name.startswith("ingest_facts[") for name in first["ingest_feeds"]["tasks"]) == expected
