@@ -96,7 +96,7 @@ def data_sets(real_data: Path | None, work: Path) -> dict[str, Callable[[], benc
     sets["simulation best"] = lambda: best(benchmark.simulated(network))
     sets["simulation all"] = lambda: benchmark.simulated(network)
     sets["simulation plans best"] = lambda: best(benchmark.simulated(network))
-    sets["simulation dates best"] = lambda: best(benchmark.simulated(network, planned_uplift=False))
+    sets["simulation plans dates best"] = lambda: best(benchmark.simulated(network, planned_uplift=False))
     return sets
 
 
