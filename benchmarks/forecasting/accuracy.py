@@ -284,27 +284,37 @@ def _difference(result: Result, one: str, other: str, times: float = 1.0) -> tup
 
 
 def _against_truth(result: Result) -> list[dict[str, object]]:
-    """Beside the true mean: on weeks with a full shelf, in which what was sold is what was wanted."""
+    """Beside the true mean: on weeks with a full shelf, in which what was sold is what was wanted.
+
+    The true mean is above what is sold even there; at equal volume each forecast is scaled to the total that was sold.
+    """
     weeks = len(result.data.weeks)
-    table = []
+    table: list[dict[str, object]] = []
     truths, full = [], []
     for place, rows in enumerate(result.rows):
         ahead = slice(weeks - HORIZON * (SCORING - place), weeks - HORIZON * (SCORING - place) + HORIZON)
         truths.append(result.data.truth[rows][:, ahead])
         full.append(~result.data.stocked_out[rows][:, ahead])
+    kept, true = np.concatenate(full), np.concatenate(truths)
+    actual = np.nan_to_num(np.concatenate(result.actual))
+    sold = actual[kept].sum()
     for model, means in {**result.mean, "true mean": truths}.items():
-        wrong = sold = apart = true = 0.0
-        for mean, actual, truth, kept in zip(means, result.actual, truths, full, strict=True):
-            wrong += float(np.abs(mean - np.nan_to_num(actual))[kept].sum())
-            sold += float(np.nan_to_num(actual)[kept].sum())
-            apart += float(np.abs(mean - truth).sum())
-            true += float(truth.sum())
-        table.append({"model": model, "wape, full shelf": _round(wrong / sold), "from true mean": _round(apart / true)})
-    errors = {str(row["model"]): float(str(row["wape, full shelf"])) for row in table}
-    if WITHOUT_PLANS in errors:
-        gap = errors[WITHOUT_PLANS] - errors["true mean"]
+        mean = np.concatenate(means)
+        even = mean * sold / max(float(mean[kept].sum()), 1e-12)
+        table.append(
+            {
+                "model": model,
+                "wape, full shelf": _round(np.abs(mean - actual)[kept].sum() / sold),
+                "at equal volume": _round(np.abs(even - actual)[kept].sum() / sold),
+                "rmse": _round(np.sqrt(((mean - actual)[kept] ** 2).mean()), 3),
+                "from true mean": _round(np.abs(mean - true).sum() / true.sum()),
+            }
+        )
+    at = {row["model"]: row for row in table}
+    for measure in ("wape, full shelf", "at equal volume", "rmse") if WITHOUT_PLANS in at else ():
+        worst, best = (float(str(at[model][measure])) for model in (WITHOUT_PLANS, "true mean"))
         for row in table:
-            row["of the gap closed"] = _round((errors[WITHOUT_PLANS] - errors[str(row["model"])]) / gap, 2)
+            row[f"of the gap in {measure}"] = _round((worst - float(str(row[measure]))) / (worst - best), 2)
     return table
 
 
