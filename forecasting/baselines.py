@@ -33,6 +33,7 @@ TSB_SIZE_ALPHAS = np.array([0.02, 0.05, 0.1, 0.2, 0.4])
 TSB_CHANCE_ALPHAS = np.array([0.02, 0.05, 0.1, 0.2, 0.4])
 CROSTON_ALPHA = 0.1
 LONGEST_BUCKET = 8
+TINY = 1e-300
 
 
 def naive(series: Series, settings: ForecastSettings) -> SeriesForecast:
@@ -111,6 +112,26 @@ def smooth(quantity: Floats, alphas: Floats = ALPHAS) -> tuple[Floats, Floats, F
         (N,) last levels, (N,) constants, (N,) mean squared one-step errors; NaN, the first constant and NaN for a series
         of which nothing is known.
     """
+    level, loss = _levels(quantity, alphas)
+    best = np.where(np.isnan(loss), np.inf, loss).argmin(axis=0)
+    at = (best, np.arange(len(quantity)))
+    return level[at], alphas[best], loss[at]
+
+
+def smooth_averaged(quantity: Floats, alphas: Floats = ALPHAS) -> Floats:
+    """(N,) last levels, averaged over all constants by how well each fits: a year of noisy weeks does not single one out.
+
+    Akaike weights: exp(-AIC / 2), with AIC = n log(mean squared error) + the same for all (Kolassa 2011, "Combining
+    exponential smoothing forecasts using Akaike weights"). NaN for a series of which nothing is known.
+    """
+    level, loss = _levels(quantity, alphas)
+    log = np.log(np.maximum(loss, TINY))
+    weight = np.exp(-0.5 * (~np.isnan(quantity)).sum(axis=1) * (log - log.min(axis=0)))
+    return np.asarray((weight * level).sum(axis=0) / weight.sum(axis=0))
+
+
+def _levels(quantity: Floats, alphas: Floats) -> tuple[Floats, Floats]:
+    """(A, N) last level and mean squared one-step error for each constant, from its best first level."""
     size, length = quantity.shape
     known = ~np.isnan(quantity)
     value = np.where(known, quantity, 0.0)
@@ -129,10 +150,8 @@ def smooth(quantity: Floats, alphas: Floats = ALPHAS) -> tuple[Floats, Floats, F
         weight -= step * reach
     with np.errstate(divide="ignore", invalid="ignore"):
         first = product / leverage
-        loss = square - product * first
-        best = np.where(np.isnan(loss), np.inf, loss).argmin(axis=0)
-        at = (best, np.arange(size))
-        return level[at] + weight[at] * first[at], alphas[best], np.maximum(loss[at], 0.0) / known.sum(axis=1)
+        loss = np.maximum(square - product * first, 0.0) / known.sum(axis=1)
+    return level + weight * first, loss
 
 
 def seasonal_naive(quantity: Floats, horizon: int, season: int = SEASON, cycle: int = CYCLE) -> Floats:

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting import profile
-from forecasting.baselines import YOUNG_WEIGHT, demand_known, share_after_first, smooth, with_young
+from forecasting.baselines import YOUNG_WEIGHT, demand_known, share_after_first, smooth_averaged, with_young
 from forecasting.panel import Bools, Floats, Strings
 from forecasting.profile import Profile
 from forecasting.series import Forecaster, Series, SeriesForecast
@@ -130,7 +130,7 @@ def seasonal_ses(model: GlobalModel) -> Forecaster:
     def forecast(series: Series, settings: ForecastSettings) -> SeriesForecast:
         factor = profile.factors(model.profile, series)
         length = len(series.dates)
-        level = smooth(demand_known(series, settings) / factor[:, :length])[0]
+        level = smooth_averaged(demand_known(series, settings) / factor[:, :length])
         return with_young(level[:, None] * factor[:, length:], SEASONAL_SES, series, settings, model.young_share)
 
     return forecast

@@ -274,9 +274,9 @@ def _incumbents(out_dir: Path, cutoff: str) -> dict[str, str]:
     known = [store.facts(out_dir, run) for run in store.latest_first(out_dir)]
     for facts in known:
         if facts["cutoff_date"] == cutoff:
-            return dict(facts["incumbents"])
+            return dict(facts.get("incumbents", {}))
     earlier = [facts for facts in known if facts["cutoff_date"] and facts["cutoff_date"] < cutoff]
-    return dict(max(earlier, key=lambda facts: str(facts["cutoff_date"]))["champions"]) if earlier else {}
+    return dict(max(earlier, key=lambda facts: str(facts["cutoff_date"])).get("champions", {})) if earlier else {}
 
 
 def _plan_key(plan: Plan) -> str:

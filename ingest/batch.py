@@ -195,6 +195,7 @@ class _Tally:
         days: business dates that the file's format tells, besides those of its rows.
         entries: lines below the header so far, as the reader cut them out.
         untold: records that were refused, and of which it cannot be told which line they are; whichever feed they belong to.
+        outside: of what is loaded, records of days that are none of those in the file's name.
         keys: hashes of the natural keys of what is loaded.
         digest: per kind (rows, rejects) their number and the sum of their hashes, which does not depend on how they were read.
     """
@@ -206,6 +207,7 @@ class _Tally:
     loaded: int = 0
     rejected: int = 0
     untold: int = 0
+    outside: int = 0
     left_out: Counter[str] = field(default_factory=Counter)
     first: date | None = None
     last: date | None = None
@@ -470,6 +472,7 @@ def _count_rows(
     rows: pl.DataFrame,
     empty: Collection[str],
     pieces: Sequence[_Piece],
+    reading: Reading,
     contract: Contract,
     tallies: Mapping[str, _Tally],
 ) -> None:
@@ -498,6 +501,10 @@ def _count_rows(
         tally.first = min((day for day in (tally.first, first) if day is not None), default=None)
         tally.last = max((day for day in (tally.last, last) if day is not None), default=None)
         tally.senders.update(sender for sender in senders if sender is not None)
+        named_from, named_to = covered_dates(pieces[place].source, reading.period)
+        if named_from and named_to and first and (first < named_from or last > named_to):
+            own = counted.filter(pl.col("_f") == place)["day"]
+            tally.outside += int((~own.is_between(named_from, named_to)).sum())
         tally.add(0, count, hashes)
 
 
@@ -570,7 +577,7 @@ def _count(refusal: FileUnreadable, framed: Framed, reading: Reading) -> None:
         refusal.add(framed.entries, 0, 0)
         return
     raw = _raw_frame([(0, framed)])
-    marked = raw.select(_skips(raw, framed.header, 0 if reading.totals else None, reading))
+    marked = raw.select(_skips(raw, framed.header, (0,) if reading.totals else (), reading))
     blank, total_lines = int(marked["_blank"].sum()), int(marked["_total"].sum())
     refusal.add(framed.entries - blank - total_lines, blank, total_lines)
 
@@ -630,11 +637,12 @@ def _positioned(cells: pl.DataFrame, items: Sequence[tuple[int, Framed]]) -> pl.
     )
 
 
-def _skips(raw: pl.DataFrame, header: Sequence[str], total_at: int | None, reading: Reading) -> list[pl.Expr]:
+def _skips(raw: pl.DataFrame, header: Sequence[str], totals_at: Sequence[int], reading: Reading) -> list[pl.Expr]:
     cells = [pl.col(name) for name in column_names(len(header))]
     total = pl.col("_declared_total")
-    if total_at is not None and reading.totals is not None:
-        total |= cells[total_at].str.contains(f"^(?s:{reading.totals.marks})$").fill_null(False)
+    if reading.totals is not None:
+        for index in totals_at:
+            total |= cells[index].str.contains(f"^(?s:{reading.totals.marks})$").fill_null(False)
     if reading.repeated_header:
         told = [(cell, name) for cell, name in zip(cells, header, strict=True) if name and name != reading.sheet_column]
         same = [cell.str.to_lowercase() == name.lower() for cell, name in told]
@@ -646,14 +654,17 @@ def _skips(raw: pl.DataFrame, header: Sequence[str], total_at: int | None, readi
     return [blank.alias("_blank"), total.alias("_total")]
 
 
-def _filled_down(raw: pl.DataFrame, layout: Layout, names: Sequence[str]) -> pl.DataFrame:
+def _filled_down(raw: pl.DataFrame, layout: Layout, reading: Reading) -> pl.DataFrame:
     """Give each cell of a merged block the block's value, which stands in the first of them only.
 
-    A stretch that cannot be read ends a block: it may have begun the next one.
+    A stretch that cannot be read ends a block: it may have begun the next one. So does a record that begins a group.
     """
     counts = ~(pl.col("_blank") | pl.col("_total") | pl.col("_broken"))
-    cells = [pl.col(f"c{layout.index(name)}") for name in names]
-    block = pl.col("_broken").cast(pl.UInt32).cum_sum().over("_f").alias("_block")
+    cells = [pl.col(f"c{layout.index(name)}") for name in reading.fill_down]
+    ends = pl.col("_broken")
+    if reading.fill_down_group is not None:
+        ends |= counts & pl.col(f"c{layout.index(reading.fill_down_group)}").is_not_null()
+    block = ends.cast(pl.UInt32).cum_sum().over("_f").alias("_block")
     own = [pl.when(counts).then(cell) for cell in cells]
     filled = [value.forward_fill().over("_f", "_block") for value in own]
     return (
@@ -674,9 +685,9 @@ def _judge(
 ) -> _Part:
     layout = pieces[places[0]].plan.layout
     raw = _raw_frame([(place, pieces[place].framed) for place in places])
-    raw = raw.with_columns(_skips(raw, layout.header, layout.total_at, reading))
+    raw = raw.with_columns(_skips(raw, layout.header, layout.totals_at, reading))
     if reading.fill_down:
-        raw = _filled_down(raw, layout, reading.fill_down)
+        raw = _filled_down(raw, layout, reading)
     raw = raw.with_columns(
         _of_piece([piece.source.sender for piece in pieces], places).alias("_sender"),
         _of_piece([_last_day(piece.source, reading) for piece in pieces], places).alias("_day"),
@@ -715,7 +726,7 @@ def _judge(
     frame = normalised.frame.with_columns(flag_mask(broken).alias("_flags"), raw["_f"], raw["_record"])
     loaded = is_record & ~pl.Series(rejected)
     rows = keyed(frame if loaded.all() else frame.filter(loaded), key)
-    _count_rows(rows, normalised.empty, pieces, contract, tallies)
+    _count_rows(rows, normalised.empty, pieces, reading, contract, tallies)
     absent = frozenset(name for name in normalised.empty if not contract.column(name).required)
     return _Part(rows, _reject_rows(findings, raw, normalised.frame["_sender"], keys, pieces), absent)
 
@@ -998,10 +1009,21 @@ def _result(
         rows_to=tally.last,
         content=tally.content,
         senders=tuple(sorted(tally.senders)) if tally.loaded else (source.sender,),
-        warnings=(*tally.warnings, *_suspended(tally, reading)),
+        warnings=(*tally.warnings, *_outside(tally, reading, named_from, named_to), *_suspended(tally, reading)),
         closes=not tally.untold,
         columns=() if source.earlier is None or tally.plan is None else tuple(tally.plan.layout.cells),
     )
+
+
+def _outside(tally: _Tally, reading: Reading, named_from: date | None, named_to: date | None) -> Iterator[FileWarning]:
+    """The warning that a file which restates the days in its name is mostly about others, as where day and month are taken for each other."""
+    if reading.mode == "replace" and 2 * tally.outside > tally.loaded:
+        yield FileWarning(
+            "outside_days",
+            "business_date",
+            f"the name says {named_from} to {named_to}, and {tally.outside} of {tally.loaded} records that load have other dates, "
+            f"{tally.first} to {tally.last} in all; if `dates` or `period` of the profile say it wrongly, mend that, then `sellthrough replay`",
+        )
 
 
 def _suspended(tally: _Tally, reading: Reading) -> Iterator[FileWarning]:

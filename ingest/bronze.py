@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -191,14 +191,22 @@ def write_snapshot(home: Path, out_dir: Path, through_seq: int | None = None) ->
     tables["empty/_rejects"] = pl.DataFrame(schema=REJECTS)
     for name, table in tables.items():
         _replace_parquet(table, out_dir / f"{name}.parquet")
-    dates = [entry["rows_to"] for c in commits for entry in c["files"] if entry.get("rows_to")]
-    dates += [
-        entry["date_to"]
-        for c in commits
-        for entry in c["files"]
-        if entry["names_day"] and entry["status"] != "rejected"
-    ]
-    return Snapshot(through_seq=through, latest_business_date=date.fromisoformat(max(dates)) if dates else None)
+    return Snapshot(through_seq=through, latest_business_date=_latest_business_date(commits))
+
+
+def _latest_business_date(commits: Iterable[Mapping[str, Any]]) -> date | None:
+    """The latest business date of all files, each as it was last read: a date that a replay has mended does not count."""
+    days: dict[tuple[str, ...], list[str]] = {}
+    for commit in commits:
+        for entry in commit["files"]:
+            if entry["status"] == "rejected":
+                continue
+            content = (commit["profile"], commit["feed"], entry["sender"], entry["sha256"])
+            key = content if entry["status"] == "loaded" or content in days else (*content, entry["name"])
+            told = (entry.get("rows_to"), entry["date_to"] if entry["names_day"] else None)
+            days[key] = [day for day in told if day]
+    latest = max((day for told in days.values() for day in told), default=None)
+    return date.fromisoformat(latest) if latest else None
 
 
 def sweep(home: Path, older_than: timedelta = _ABANDONED) -> list[str]:

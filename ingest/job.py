@@ -134,6 +134,14 @@ class CheckReport:
         return {name: total for name, total in sums.items() if total is not None}
 
     @property
+    def days(self) -> tuple[date, date] | None:
+        """The first and the last business date of what would load."""
+        if "business_date" not in self.rows.column_names:
+            return None
+        found = pc.min_max(self.rows["business_date"]).as_py()
+        return (found["min"], found["max"]) if found["min"] else None
+
+    @property
     def exit_code(self) -> int:
         """0: everything would load; 1: something would not."""
         return 1 if self.problems or any(other.problems for other in self.others) else 0
@@ -244,7 +252,7 @@ def check(
         fitting = settings.feeds_of(place.name.rpartition("/")[2])
         if place.member is not None and feed and fitting and feed not in fitting:
             continue
-        if place.member is not None and not (feed or fitting or place.refusal or _sole_feeds(settings)):
+        if place.member is not None and not (feed or fitting or place.refusal):
             strays.append(_fits_no_feed(place, settings))
             continue
         for feed_id in (feed,) if feed else _feeds_of(settings, place):

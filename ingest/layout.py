@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from ingest.contracts import Contract
 from ingest.errors import FileUnreadable, printable
 from ingest.profiles import SOLE, Reading, Route
-from ingest.readers.delimited import total_column
+from ingest.readers.delimited import total_columns
 
 _NEAR, _VERY_NEAR = 0.5, 0.65
 """From which likeness on (difflib) a name may be another spelling of one, and from which on it is taken to be."""
@@ -42,14 +42,14 @@ class Layout:
         cells: our column -> index in the file.
         spare: our column -> indices of the columns that count where the first is empty.
         named: every named column of the file -> index, for splits, derived columns and the sender.
-        total_at: index of the column that marks a declared total row.
+        totals_at: indexes of the columns that mark a declared total row.
         warnings: one per column that the profile does not know.
     """
 
     header: tuple[str, ...]
     cells: dict[str, int]
     named: dict[str, int]
-    total_at: int | None
+    totals_at: tuple[int, ...]
     warnings: tuple[FileWarning, ...] = ()
     spare: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
@@ -123,7 +123,7 @@ def lay_out(header: tuple[str, ...], reading: Reading, contract: Contract, route
         header=header,
         cells=cells,
         named=named,
-        total_at=total_column(header, reading),
+        totals_at=total_columns(header, reading),
         spare={column: places[1:] for column, places in found.items()},
         warnings=tuple(_unknown(unknown, known)),
     )
@@ -262,13 +262,14 @@ def _refuse_missing(
             )
     derived = (derive.column for column, derive in reading.derive.items() if column not in cells)
     taken_apart = (*(split.column for split in reading.split), *derived)
-    for name in reading.fill_down:
-        if normal(name) not in named:
-            raise FileUnreadable(
-                "missing_column", f'column "{name}", which the profile fills down, is missing', column=name
-            )
     choosing = (*(name for where in route.wheres for name in where), *route.leave_out)
-    for wanted, purpose in ((taken_apart, "takes apart"), (choosing, "chooses records by")):
+    groups = (reading.fill_down_group,) if reading.fill_down_group else ()
+    for wanted, purpose in (
+        (reading.fill_down, "fills down"),
+        (groups, "tells groups by"),
+        (taken_apart, "takes apart"),
+        (choosing, "chooses records by"),
+    ):
         for name in wanted:
             if normal(name) not in named:
                 raise FileUnreadable(

@@ -84,10 +84,10 @@ class Settings(BaseModel):
 
 
 class Totals(Settings):
-    """A row that the sender declares as a total: its cell in `column` (the first, unless named) is one of `values`, or fits it (`Total*`)."""
+    """A row that the sender declares as a total: a cell of it in `column` (the first, unless named; or several) is one of `values`, or fits it (`Total*`)."""
 
     values: Texts
-    column: str | None = None
+    column: str | Texts | None = None
 
     @field_validator("values")
     @classmethod
@@ -96,6 +96,11 @@ class Totals(Settings):
             if not value.strip("*? "):
                 raise ValueError(f"{value!r} would fit every row")
         return values
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns in which a mark may stand; none for the first."""
+        return (self.column,) if isinstance(self.column, str) else self.column or ()
 
     @property
     def marks(self) -> str:
@@ -322,6 +327,7 @@ class Reading(Settings):
     header_rows: int = Field(default=1, ge=1, le=5)
     repeated_header: bool = False
     fill_down: Texts = ()
+    fill_down_group: str | None = Field(default=None, min_length=1)
     sheet: str | None = None
     sheet_column: str | None = Field(default=None, min_length=1)
     fixed_width: FixedWidth | None = None
@@ -382,6 +388,7 @@ class Reading(Settings):
         """Names of the file's columns or fields that the settings name, as they are written there."""
         named = {alias for aliases in self.columns.values() for alias in aliases}
         named |= {*self.ignore_columns, *self.where, *self.leave_out, *self.negative, *self.fill_down} - {"*"}
+        named |= {self.fill_down_group} if self.fill_down_group else set()
         named |= {split.column for split in self.split} | {derive.column for derive in self.derive.values()}
         return frozenset(named | ({self.sender.column} if self.sender.column else set()))
 
@@ -432,6 +439,8 @@ class Reading(Settings):
             )
         if self.digit_grouping != "western" and self.thousands is None:
             raise ValueError("`digit_grouping` needs `thousands`, the sign between the groups")
+        if self.fill_down_group is not None and not self.fill_down:
+            raise ValueError("`fill_down_group` needs `fill_down`, the columns whose values are carried down")
         if {"cr", "dr"} <= set(self.negatives):
             raise ValueError("`negatives`: of cr and dr one is negative, the other is then positive")
         return self
@@ -539,6 +548,8 @@ class Profile(Settings):
         settings = self.feeds[feed].model_dump(
             mode="json", by_alias=True, exclude={"overrides", "files", "full_files", "cut_off", "cadence"}
         )
+        if settings["fill_down_group"] is None:
+            del settings["fill_down_group"]
         overrides = [
             override.model_dump(mode="json", by_alias=True)
             for override in self.feeds[feed].overrides
@@ -656,6 +667,13 @@ def _check_reading(profile_id: str, reading: Reading, contract: Contract) -> Non
     unknown = sorted(set(reading.units) - set(UNITS))
     if unknown:
         raise ProfileInvalid(profile_id, f"{where}.units: {', '.join(unknown)} is none of {', '.join(UNITS)}")
+    unit_of: dict[str, str] = {}
+    for unit, known in reading.units.items():
+        for spelling in known:
+            other = unit_of.setdefault(spelling.upper(), unit)
+            if other != unit:
+                problem = f"{spelling} stands under {other} and {unit}; say which it is"
+                raise ProfileInvalid(profile_id, f"{where}.units: {problem}")
 
 
 def _check_override(profile_id: str, where: str, override: Override, contract: Contract) -> None:
@@ -776,6 +794,8 @@ def _explain(error: ValidationError) -> str:
             known = _setting_names() if place.startswith("feeds.") else set(Profile.model_fields)
             near = difflib.get_close_matches(key, list(known), 1)
             parts.append(f"{place}: unknown key" + (f", did you mean `{near[0]}`?" if near else ""))
+        elif item["type"] == "model_type":
+            parts.append(f"{place}: must be one mapping of `key: value` (is {item['input']!r})"[:300])
         else:
             parts.append(f"{place}: {item['msg'].removeprefix('Value error, ')} (is {item['input']!r})"[:300])
     return "; ".join(parts)

@@ -274,7 +274,7 @@ def check(
                 parquet.write_table(table, own)
     counts = ("feed", "sender", "records", "loaded", "rejected", "blank", "total_lines", "left_out")
     if as_json:
-        names = (*counts, "rules", "sums", "warnings")
+        names = (*counts, "rules", "days", "sums", "warnings")
         first, *others = (
             {
                 **{name: getattr(part, name) for name in names},
@@ -286,6 +286,8 @@ def check(
     else:
         for part in (report, *report.others):
             terminal.show(f"{file}: " + ", ".join(f"{name} {getattr(part, name)}" for name in counts))
+            if part.days:
+                terminal.show("Business dates of what would load: {} to {}".format(*part.days))
             if part.sums:
                 terminal.show(
                     "Sums of what would load: " + ", ".join(f"{name} {part.sums[name]}" for name in part.sums)
@@ -458,7 +460,7 @@ def status(settings: Settings, as_json: bool) -> int:
     terminal.show_rows("Late or missing", report.lateness)
     terminal.show_rows("Rejected, by rule", report.rejects)
     terminal.show_rows("Files refused", report.refused_files)
-    terminal.show_rows("Columns that came or went", report.file_warnings)
+    terminal.show_rows("Odd about files", report.file_warnings)
     terminal.show_rows("Failed expectations", report.warnings)
     terminal.show_rows("Unknown units (value kept, no base quantity)", report.unknown_units)
     terminal.show_rows("Codes without a master (under UNKNOWN)", report.unmapped_codes)

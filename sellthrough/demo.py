@@ -96,7 +96,7 @@ Where to look:
   {settings.published}   read-only DuckDB, schema reporting (docs/how-to/look-at-the-result.md)
   {settings.serving / "parquet"}   the same tables as Parquet
   {settings.home / "truth"}   what really happened, and what each planted defect changes
-  .venv/bin/sellthrough status   feeds, rejects, the steward's queue
+  .venv/bin/sellthrough status --home {settings.home}   feeds, rejects, the steward's queue
   SELLTHROUGH_HOME={settings.home} make airflow   the same DAGs in Airflow's web page""")
 
 

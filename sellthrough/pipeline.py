@@ -6,12 +6,14 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from datetime import date
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from sellthrough import publish as publishing
 from sellthrough import warehouse
 from sellthrough.commits import last_seq
-from sellthrough.files import read_json, write_json
+from sellthrough.files import digest_of, read_json, write_json
 from sellthrough.settings import Settings
 
 Progress = Callable[[int, int, str], None]
@@ -160,9 +162,12 @@ def needs_alert(settings: Settings) -> bool:
     return made.get("status") != "passed" or made.get("inputs") != warehouse.alert_inputs(settings)
 
 
-def forecast_settings(settings: Settings) -> dict[str, int]:
-    """The settings that a forecast depends on."""
-    return {"horizon_weeks": settings.horizon_weeks, "origins": settings.forecast_origins}
+def forecast_settings(settings: Settings) -> dict[str, int | str]:
+    """What a forecast depends on besides the panel: settings, and the code that makes it."""
+    package = find_spec("forecasting")
+    folders = (package.submodule_search_locations if package else None) or []
+    code = "".join(digest_of(Path(folder).rglob("*.py"), Path(folder)) for folder in folders)
+    return {"horizon_weeks": settings.horizon_weeks, "origins": settings.forecast_origins, "code": code}
 
 
 def plain(report: Any) -> dict[str, Any]:

@@ -35,7 +35,7 @@ TARGET = 0.75
 """Of seasonal naive's WAPE."""
 PEERS = ("auto_ets", "lightgbm_default", "lightgbm_tweedie")
 OURS = "champion"
-NAIVE = "seasonal_naive"
+NAIVE, PROPHET, WITHOUT_PLANS = "seasonal_naive", "prophet_batch", "prophet without plans"
 
 
 @dataclass
@@ -96,7 +96,7 @@ def data_sets(real_data: Path | None, work: Path) -> dict[str, Callable[[], benc
     sets["simulation best"] = lambda: best(benchmark.simulated(network))
     sets["simulation all"] = lambda: benchmark.simulated(network)
     sets["simulation plans best"] = lambda: best(benchmark.simulated(network))
-    sets["simulation dates best"] = lambda: best(benchmark.simulated(network, planned_uplift=False))
+    sets["simulation plans dates best"] = lambda: best(benchmark.simulated(network, planned_uplift=False))
     return sets
 
 
@@ -125,6 +125,8 @@ def run(
             best = champion.forecast(result.chosen, candidates, classes, settings).mean
         means = {name: candidate.mean for name, candidate in candidates.items()}
         means |= ensembles.simple(means, settings.ensemble_members) | {OURS: best}
+        if drivers:
+            means[WITHOUT_PLANS] = pool(None)[PROPHET](replace(series, shared={}, own={}), settings).mean
         if peers is not None:
             means |= peer_forecasts(series, peers, work.with_name(f"{work.name}_{length}"), result.seconds)
         for name, mean in means.items():
@@ -298,6 +300,11 @@ def _against_truth(result: Result) -> list[dict[str, object]]:
             apart += float(np.abs(mean - truth).sum())
             true += float(truth.sum())
         table.append({"model": model, "wape, full shelf": _round(wrong / sold), "from true mean": _round(apart / true)})
+    errors = {str(row["model"]): float(str(row["wape, full shelf"])) for row in table}
+    if WITHOUT_PLANS in errors:
+        gap = errors[WITHOUT_PLANS] - errors["true mean"]
+        for row in table:
+            row["of the gap closed"] = _round((errors[WITHOUT_PLANS] - errors[str(row["model"])]) / gap, 2)
     return table
 
 

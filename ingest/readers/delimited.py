@@ -530,14 +530,14 @@ def _careful(body: bytes, head: _Head, reading: Reading, *, is_last: bool) -> tu
     return framed, len(body) - left
 
 
-def total_column(header: tuple[str, ...], reading: Reading) -> int | None:
-    """Index of the column in which a declared total row bears its mark."""
+def total_columns(header: tuple[str, ...], reading: Reading) -> tuple[int, ...]:
+    """Indexes of the columns in which a declared total row may bear its mark."""
     if reading.totals is None:
-        return None
-    if reading.totals.column is None:
-        return 0
-    wanted = reading.totals.column.casefold()
-    return next((index for index, name in enumerate(header) if name.casefold() == wanted), None)
+        return ()
+    if not reading.totals.columns:
+        return (0,)
+    names = [name.casefold() for name in header]
+    return tuple(names.index(wanted.casefold()) for wanted in reading.totals.columns if wanted.casefold() in names)
 
 
 class _Lines:
@@ -581,7 +581,7 @@ def _records(
     that never closes costs one line and not the rest of the file.
     """
     width = len(head.header)
-    total_at = total_column(head.header, reading)
+    totals_at = total_columns(head.header, reading)
     total = re.compile(reading.totals.marks, re.DOTALL) if reading.totals else None
     most = reading.max_record_lines
     feed = _Lines(lines, 0, most)
@@ -608,8 +608,8 @@ def _records(
             if len(cells) == width:
                 yield begin, cells, feed.at - begin
                 continue
-            mark = cells[total_at].strip() if total_at is not None and total_at < len(cells) else ""
-            if (total and total.fullmatch(mark)) or not any(cell.strip() for cell in cells):
+            marks = [cells[index].strip() for index in totals_at if index < len(cells)]
+            if (total and any(total.fullmatch(mark) for mark in marks)) or not any(cell.strip() for cell in cells):
                 yield begin, [*cells, *([""] * width)][:width], feed.at - begin
                 continue
             problem = f"has {len(cells)} values, the header has {width} columns"

@@ -144,12 +144,14 @@ class _Sent:
     """One of the documents of a file that bear the same number.
 
     Attributes:
+        follows: another one stands before it.
         is_read: a record of it could be read; what cannot be read replaces nothing.
         entries: places of its records that count, among all of the file.
     """
 
     named: str
     purpose: str
+    follows: bool
     is_read: bool = False
     entries: list[int] = field(default_factory=list)
 
@@ -327,8 +329,8 @@ def _sent(
     if issue is None or head is None or not head.get(*issue.number):
         return None
     named = f"{standard.document.name} {document.header.get(standard.document.reference[0])}"
-    found = _Sent(named, head.get(issue.purpose).upper())
     number = (interchange.header.get(standard.sender), kind, head.get(*issue.number))
+    found = _Sent(named, head.get(issue.purpose).upper(), follows=number in sent)
     sent.setdefault(number, []).append(found)
     return found
 
@@ -376,7 +378,9 @@ def _records(
             one = _sent(standard, document, interchange, sent)
             found += (
                 (at, entry, one)
-                for at, entry in _of_document(standard, document, group, interchange, text, around, repeats, strict)
+                for at, entry in _of_document(
+                    standard, document, group, interchange, text, around, repeats, one, strict
+                )
             )
     named = _named(standard.interchange, interchange.header)
     for run in interchange.strays:
@@ -398,6 +402,7 @@ def _of_document(
     text: Text,
     around: Sequence[Problem],
     repeats: Repeats,
+    sent: _Sent | None,
     strict: bool,
 ) -> Iterable[tuple[int, Entry]]:
     header = document.header
@@ -409,8 +414,8 @@ def _of_document(
             envelope.add(segment)
     last = document.trailer or (document.body[-1] if document.body else header)
     whole = (header.start, last.end)
+    values = Values(lambda name: standard.look_up([envelope], name), standard.names)
     if kind not in standard.items:
-        values = Values(lambda name: standard.look_up([envelope], name), standard.names)
         if kind in standard.left_out:
             item = Item(values, (whole,), left_out=f"{standard.document.name} {kind} holds nothing to be counted")
         else:
@@ -433,7 +438,10 @@ def _of_document(
     ]
     refusal = next(iter([*unreadable, *disagreeing] if strict else unreadable), None)
     if not parsed.items:
-        if refusal is not None or kind in standard.never_empty:
+        if refusal is None and sent is not None and sent.follows and sent.purpose in standard.cancellations:
+            reason = f"{named} cancels what stands before it, and has no items of its own"
+            yield header.start, text.entry(Item(values, (whole,), left_out=reason), header.number, None)
+        elif refusal is not None or kind in standard.never_empty:
             rule, problem = refusal or ("no_items", f"{named} has no items")
             yield header.start, text.stretch(rule, *whole, header.number, problem)
         return

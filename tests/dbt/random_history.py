@@ -88,6 +88,8 @@ class History:
     def __init__(self, bronze: BronzeFactory, seed: int) -> None:
         self.bronze = bronze
         self.random = random.Random(seed)
+        self.planning = random.Random(seed)
+        self.plans = 0
         self.books: dict[tuple[str, str], dict[Key, Row]] = {}
         self.reference = Reference()
         self.sent: list[tuple[Kind, str, File]] = []
@@ -102,6 +104,8 @@ class History:
         day = FIRST_DAY + dt.timedelta(days=day_no)
         if self.random.random() < 0.3:
             self._change_a_meaning(day)
+        if self.planning.random() < 0.3:
+            self._plan_ahead(day)
         for kind in KINDS:
             for mode in ("append", "replace"):
                 senders = [sender for sender, wanted in kind.senders.items() if wanted == mode]
@@ -252,6 +256,20 @@ class History:
                            "valid_from": valid_from}),
         ])  # fmt: skip
         self.bronze.commit(change[0], [File("HQ", [change[1]], name)])
+
+    def _plan_ahead(self, day: dt.date) -> None:
+        """A price, a scheme or a day off that is announced, some days ahead or back."""
+        pick, day = self.planning.choice, day + dt.timedelta(days=self.planning.randrange(-10, 20))
+        self.plans += 1
+        change: tuple[str, Row] = pick([
+            ("price_list", {"price_list_code": "L1", "sku_code": pick(SKUS), "unit": "EA", "valid_from": day, "ptr": pick([8, 10, 12])}),
+            ("scheme", {"scheme_code": pick(["S1", "S2"]), "version": self.planning.randrange(1, 4), "slab_no": 1, "level": "SECONDARY",
+                        "valid_from": day, "valid_to": day + dt.timedelta(days=9), "territory_codes": pick([None, "T1", "A1"]),
+                        "buy_sku_codes": pick([None, *SKUS]), "basis": "QTY", "benefit": "DISC_PCT", "benefit_amount": pick([5, 10])}),
+            ("calendar", {"calendar_code": "C", "territory_code": pick([None, "T2"]), "calendar_date": day, "selling_day": False,
+                          "holiday_name": pick(["Holi", None])}),
+        ])  # fmt: skip
+        self.bronze.commit(change[0], [File("HQ", [change[1]], f"plan_{self.plans:04}.csv")])
 
 
 def _invoice_line(history: History, sender: str, day: dt.date) -> Row:

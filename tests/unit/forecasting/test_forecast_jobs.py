@@ -390,6 +390,16 @@ def test_the_champions_of_the_cut_off_before_are_the_incumbents_however_often_a_
     assert (tmp_path / "archive" / "2026-03-09.parquet").read_bytes() == third.forecast.read_bytes()
 
 
+def test_a_run_of_a_release_that_chose_no_champions_has_none_to_defend(panel_file, network, tmp_path):
+    first = forecasting.run(panel_file(network), tmp_path)
+    record = first.forecast.with_name("run.json")
+    facts = json.loads(record.read_text())
+    record.write_text(json.dumps({k: v for k, v in facts.items() if k not in ("champions", "incumbents")}))
+    network["S1", "D1", "T1"][-1] += 1
+    second = forecasting.run(panel_file(network, name="mended.parquet"), tmp_path)
+    assert json.loads(second.forecast.with_name("run.json").read_text())["incumbents"] == {}
+
+
 def test_what_was_learnt_is_kept_for_the_cut_off_and_read_back_to_the_last_bit(panel_file, network, tmp_path):
     first = forecasting.run(panel_file(network), tmp_path)
     network["S1", "D1", "T1"][-1] += 7

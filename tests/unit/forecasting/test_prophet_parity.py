@@ -38,7 +38,7 @@ ADDITIVE = {
     "log with an offset": ProphetSettings(n_changepoints=6, target="log", log_offset=0.5),
 }
 MULTIPLICATIVE = {
-    "season": ProphetSettings(yearly_seasonality=3, seasonality_mode="multiplicative"),
+    "season times": ProphetSettings(yearly_seasonality=3, seasonality_mode="multiplicative"),
     "all": ProphetSettings(
         n_changepoints=6,
         yearly_seasonality=2,

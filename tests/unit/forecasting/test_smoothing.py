@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from forecasting import baselines
-from forecasting.baselines import smooth
+from forecasting.baselines import smooth, smooth_averaged
 from forecasting.series import Series
 from forecasting.settings import ForecastSettings
 
@@ -53,6 +53,19 @@ def test_a_step_asks_for_a_large_constant_and_noise_for_a_small_one():
 
 def test_a_series_of_which_nothing_is_known_has_no_level():
     assert np.isnan(smooth(np.full((1, 3), NAN))[0]).all()
+
+
+def test_averaged_levels_weigh_by_how_well_each_constant_fits():
+    # constant 0: first level 4, squared errors 4 + 4; constant 1: first level 2, 0 + 16; for two weeks weights are 1/8 : 1/16
+    quantity = np.array([[2.0, 6.0]])
+    assert smooth(quantity, np.array([0.0]))[0][0] == pytest.approx(4)
+    assert smooth(quantity, np.array([1.0]))[0][0] == pytest.approx(6)
+    assert smooth_averaged(quantity, np.array([0.0, 1.0]))[0] == pytest.approx((16 * 4 + 8 * 6) / 24)
+
+
+def test_a_constant_series_keeps_its_level_whatever_the_weights():
+    assert smooth_averaged(np.full((1, 20), 3.0))[0] == pytest.approx(3)
+    assert np.isnan(smooth_averaged(np.full((1, 3), NAN))[0])
 
 
 def test_tsb_multiplies_the_chance_of_demand_by_its_size():

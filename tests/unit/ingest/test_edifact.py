@@ -535,3 +535,13 @@ def test_an_advice_that_takes_back_another_is_cancelled():
     body = ("BGM+351+DES1+1", *ADVICE[1:])
 
     assert column(read(written(interchange(message("DESADV", *body)))), "CANCELLED") == ["true"] * 2
+
+
+def test_an_advice_without_items_takes_back_the_one_before_it():
+    again = message("DESADV", ADVICE[0].replace("+9", "+1"), reference="M2")
+
+    *records, retraction = read(written(interchange(message("DESADV", *ADVICE), again)))
+
+    assert [record.left_out is None for record in records] == [True, True, False]
+    assert isinstance(retraction, Retraction)
+    assert list(retraction.entries) == [0, 1]

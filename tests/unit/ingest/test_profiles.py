@@ -27,6 +27,8 @@ def profile(**document):
 @pytest.mark.parametrize(
     ("document", "says"),
     [
+        ({"totals": ["Total"]}, "totals: must be one mapping of `key: value` (is ['Total'])"),
+        ({"fill_down_group": "No"}, "`fill_down_group` needs `fill_down`"),
         ({"encodng": "utf-8"}, "unknown key `encodng`, did you mean `encoding`?"),
         ({"feeds": {"sku": {"files": "a", "colums": {}}}}, "feeds.sku.colums: unknown key, did you mean `columns`?"),
         (
@@ -41,6 +43,7 @@ def profile(**document):
         ({"split": [{"column": "x", "pattern": "abc"}]}, "needs named groups"),
         ({"split": [{"column": "x", "pattern": r"(?P<nothing>\d+)"}]}, "unknown key `nothing`"),
         ({"units": {"KG": ["kilo"]}}, "KG is none of EA, IN, CS"),
+        ({"units": {"EA": ["box"], "CS": ["Box"]}}, "Box stands under EA and CS"),
         ({"key": ["sku_code", "colour"]}, "unknown key `colour`"),
         ({"mode": "replace"}, "needs a feed with a business date"),
         ({"sender": {"from": "constant"}}, "a constant sender needs `value`"),

@@ -322,3 +322,18 @@ def test_nothing_is_landed_once_all_is_committed(landing, invoice):
     ]
     landing.run()
     assert ingest.landed(landing.home) == []
+
+
+def test_a_member_that_ingest_would_not_take_is_no_record_of_a_check_either(landing, invoice):
+    landing.config("profiles/own.yaml", "contract_names: true\nfeeds: {dms_invoice_line: {files: ['sales*.csv']}}\n")
+    memory = io.BytesIO()
+    with zipfile.ZipFile(memory, "w") as archive:
+        archive.writestr("sales.csv", invoice(("A", 1, "2026-03-01", "1", "1")))
+        archive.writestr("other.csv", invoice(("B", 1, "2026-03-01", "1", "1")))
+    path = landing.put("own/D001/all.zip", memory.getvalue())
+
+    checked, taken = ingest.check(landing.home, path, profile="own"), landing.run()
+
+    assert (checked.loaded, taken.loaded) == (1, 1)
+    assert any("other.csv: its name fits no feed" in problem for problem in checked.problems)
+    assert any("other.csv: its name fits no feed" in problem for problem in taken.problems)

@@ -254,6 +254,29 @@ def test_the_same_content_has_the_same_address_in_another_home(landing, invoice,
     assert landing.commits()[0]["rows"] == other.commits()[0]["rows"]
 
 
+def test_a_date_that_a_replay_has_mended_is_not_the_latest(landing, semicolon, tmp_path):
+    landing.config("profiles/csv_semicolon.yaml", 'dates: ["%m/%d/%Y"]\n')
+    name = "csv_semicolon/D002/dms_invoice_line_2026-03-02_2026-03-08.csv"
+    landing.put(name, semicolon(("INV", "7", 1, "04/03/2026", "1", "2"), ("INV", "8", 1, "08/03/2026", "1", "2")))
+
+    taken = landing.run()
+    wrong = write_snapshot(landing.home, tmp_path / "out").latest_business_date
+    landing.config("profiles/csv_semicolon.yaml", 'dates: ["%d/%m/%Y"]\n')
+    mended = ingest.replay(landing.home)
+
+    assert any("2 of 2 records that load have other dates, 2026-04-03 to 2026-08-03" in text for text in taken.problems)
+    assert not mended.problems
+    assert wrong == date(2026, 8, 3)
+    assert write_snapshot(landing.home, tmp_path / "out").latest_business_date == date(2026, 3, 8)
+
+
+def test_a_late_line_among_those_of_the_days_is_nothing_odd(landing, semicolon):
+    lines = [("INV", str(day), 1, f"0{day}/03/2026", "1", "2") for day in (1, 2, 3)]
+    landing.put("csv_semicolon/D002/dms_invoice_line_2026-03-02_2026-03-08.csv", semicolon(*lines))
+
+    assert not landing.run().problems
+
+
 def test_the_snapshot_shows_what_a_build_needs(landing, invoice, semicolon, tmp_path):
     landing.put(f"{NAME}_2026-03-01.csv", invoice(("A", 1, "2026-03-01", "1", "1"), ("B", 1, "x", "1", "1")))
     landing.put(

@@ -300,6 +300,47 @@ totals: {values: ["Sub Total*", Grand Total], column: document_type}
     assert landing.rows()["value_net"].sum() == Decimal("21")
 
 
+def test_nothing_is_carried_from_one_group_into_the_next(landing):
+    landing.config(
+        "profiles/p.yaml", PROFILE + "fill_down: [document_no, sender_outlet_code]\nfill_down_group: document_no\n"
+    )
+    rows = [
+        ["INVOICE", "A", 1, "2026-03-01", "O1", "S1", 1, "EA", 1],
+        ["INVOICE", "", 2, "2026-03-01", "", "S1", 1, "EA", 1],
+        ["INVOICE", "B", 1, "2026-03-01", "", "S1", 1, "EA", 1],
+        ["INVOICE", "", 2, "2026-03-01", "", "S1", 1, "EA", 1],
+    ]
+    landing.put("p/D1/x.xlsx", workbook(sheet(HEADER, *rows)))
+
+    report = landing.run()
+
+    assert (report.loaded, report.rejected) == (2, 2)
+    assert landing.rows().select("document_no", "sender_outlet_code").rows() == [("A", "O1"), ("A", "O1")]
+    assert landing.rejects().select("rule", "column").rows() == [("required", "sender_outlet_code")] * 2
+
+
+def test_the_column_that_tells_groups_must_be_there(landing):
+    landing.config("profiles/p.yaml", PROFILE + "fill_down: [document_no]\nfill_down_group: Bill\n")
+    landing.put("p/D1/x.xlsx", workbook(sheet(HEADER, LINE)))
+
+    landing.run()
+
+    assert landing.rejects().select("rule", "column").rows() == [("missing_column", "Bill")]
+
+
+def test_total_rows_are_marked_in_several_columns(landing):
+    landing.config(
+        "profiles/p.yaml",
+        PROFILE + "totals: {values: [Sub Total, Grand Total], column: [document_type, sender_sku_code]}\n",
+    )
+    sub_total = ["", "", "", "", "", "Sub Total", "", "", 1]
+    landing.put("p/D1/x.xlsx", workbook(sheet(HEADER, LINE, sub_total, ["Grand Total", *[""] * 7, 1])))
+
+    report = landing.run()
+
+    assert (report.records, report.loaded, report.total_lines, report.rejected) == (3, 1, 2, 0)
+
+
 def test_nothing_is_filled_down_past_a_row_that_cannot_be_read(landing):
     landing.config("profiles/p.yaml", PROFILE + "fill_down: [document_no]\n")
     later = ["INVOICE", "", 2, "2026-03-01", "O1", "S1", 1, "EA", 1]

@@ -229,6 +229,19 @@ def test_a_replacement_that_cannot_be_read_replaces_nothing():
     assert rules(entries) == [None, None, "control_totals"]
 
 
+def test_a_cancellation_without_items_cancels_what_stands_before_it():
+    cancelled = a_set("810", "BIG*20260301*INV1******01", number="0002")
+
+    entries = read(written(interchange(a_set("810", *INVOICE), cancelled)))
+
+    assert entries[2].left_out == "transaction set 810 0002 cancels what stands before it, and has no items of its own"
+    assert entries[3] == Retraction([0, 1], "cancelled by transaction set 0002 of the file")
+
+
+def test_a_cancellation_without_items_of_what_came_in_no_earlier_set_is_refused():
+    assert rules(read(written(interchange(a_set("810", "BIG*20260301*INV1******01"))))) == ["no_items"]
+
+
 def test_what_is_replaced_is_left_out_of_what_is_read():
     replacement = a_set("810", "BIG*20260301*INV1******05", "IT1*1*2*EA*1**VP*S1", number="0002")
     data = written(interchange(a_set("810", *INVOICE), replacement))

@@ -93,6 +93,7 @@ def test_a_check_of_an_archive_writes_the_rows_of_each_feed(tmp_path: Path) -> N
     assert ended.exit_code == 0
     (further,) = {path.name for path in tmp_path.glob("*.parquet")} - {"rows.parquet"}
     assert further == "rows.dms_stock.parquet"
+    assert "Business dates of what would load: 2026-03-01 to 2026-03-01" in ended.output
     assert "Sums of what would load: closing_qty 5.000" in ended.output
     assert "DRUM (1)" in ended.output
 
