@@ -206,6 +206,8 @@ def _voucher(piece: xml.Piece, reading: Reading) -> Iterator[Line]:
             document=values["VOUCHERNUMBER"],
             item=values["STOCKITEMNAME"],
             tracking=values["TRACKINGNUMBER"],
+            unit=values.get("UNIT"),
+            batch=values["BATCHNAME"],
             actual=record.measures.actual,
             billed=record.measures.billed,
             amount=record.measures.amount,

@@ -173,6 +173,8 @@ def _lines(
             document=cells["voucher_number"],
             item=cells["item"],
             tracking=named(cells["tracking_number"]),
+            unit=values["uom"],
+            batch=values["batch"],
             actual=quantity,
             billed=quantity,
             amount=amount,

@@ -67,7 +67,8 @@ class Line:
     Attributes:
         entry: what is handed over; quantities and amounts that are known stand in it once signs are settled.
         day, document: date of the voucher, in a form that sorts, and its number.
-        actual, billed, amount: as written.
+        unit, batch: of the quantities, and of the goods.
+        actual, billed, amount: as written, until signs are settled.
         is_inward: what the entry itself says about its direction (ISDEEMEDPOSITIVE), if it does.
     """
 
@@ -77,6 +78,8 @@ class Line:
     document: str | None = None
     item: str | None = None
     tracking: str | None = None
+    unit: str | None = None
+    batch: str | None = None
     actual: Decimal | None = None
     billed: Decimal | None = None
     amount: Decimal | None = None
@@ -152,13 +155,13 @@ def plain(value: Decimal | None) -> str | None:
 def settled(lines: Sequence[Line | Broken]) -> Iterator[Entry]:
     """The entries with their signs, and without those that repeat what another voucher had counted."""
     factors = _factors([line for line in lines if isinstance(line, Line)])
-    repeated = _repeated(lines)
-    for index, line in enumerate(lines):
+    signed = [line if isinstance(line, Broken) else _signed(line, factors) for line in lines]
+    repeated = _repeated(signed)
+    for index, line in enumerate(signed):
         if isinstance(line, Broken):
             yield refused(line)
-            continue
-        entry = _signed(line, factors)
-        yield replace(entry, left_out=entry.left_out or repeated.get(index))
+        else:
+            yield replace(line.entry, left_out=line.entry.left_out or repeated.get(index))
 
 
 def _factors(lines: Sequence[Line]) -> dict[tuple[str, str], int]:
@@ -189,7 +192,7 @@ def _is_against(line: Line, way: str) -> bool:
     return line.is_inward is not None and line.is_inward != (way == "in")
 
 
-def _signed(line: Line, factors: Mapping[tuple[str, str], int]) -> Entry:
+def _signed(line: Line, factors: Mapping[tuple[str, str], int]) -> Line:
     way = _way(line)
     actual, billed, amount = line.actual, line.billed, line.amount
     if way is not None:
@@ -212,31 +215,60 @@ def _signed(line: Line, factors: Mapping[tuple[str, str], int]) -> Entry:
         "INWARDAMOUNT": None if amount is None else amount * inward,
     }
     known = {name: plain(value) for name, value in values.items() if value is not None}
-    return replace(line.entry, values={**line.entry.values, **known})
+    entry = replace(line.entry, values={**line.entry.values, **known})
+    return replace(line, entry=entry, actual=actual, billed=billed, amount=amount)
 
 
 def _repeated(lines: Sequence[Line | Broken]) -> dict[int, str]:
-    """Entries that mean goods which a voucher of the other kind has counted: the first by date wins, the others are told why they do not count.
+    """Entries that mean goods which vouchers of the other kind count, and why they do not count.
 
-    Where a delivery note without amounts comes before its invoice, the invoice wins, so that the value is counted.
+    Only what the file can tell by itself, for the rest of a note or of its bills may be in another file: where the notes of a tracking number and item
+    are of the same quantity as the bills. Everything else is handed over, with its kind, and settled by who knows all files.
     """
-    groups: dict[tuple[str, str, str], list[tuple[int, Line]]] = {}
+    groups: dict[tuple[str, str, str, bool], list[tuple[int, Line]]] = {}
     for index, line in enumerate(lines):
         if isinstance(line, Broken) or line.entry.left_out is not None or line.base_type not in _TRACKED:
             continue
         if line.tracking is not None and line.item is not None:
-            goods = (_TRACKED[line.base_type], line.tracking.casefold(), line.item.casefold())
+            goods = (_TRACKED[line.base_type], line.tracking.casefold(), line.item.casefold(), (line.actual or 0) < 0)
             groups.setdefault(goods, []).append((index, line))
     repeated = {}
     for group in groups.values():
-        in_order = sorted(group, key=lambda found: (found[1].day, found[0]))
-        valued = (one for _, one in in_order if one.amount or one.base_type in ("Purchase", "Receipt Note"))
-        winner = next(valued, in_order[0][1])
+        winner = _winner([line for _, line in sorted(group, key=lambda found: (found[1].day, found[0]))])
+        if winner is None:
+            continue
         for index, line in group:
             if (line.base_type in NOTES) != (winner.base_type in NOTES):
                 document = " ".join(filter(None, (winner.base_type, winner.document)))
                 repeated[index] = f"counted with tracking number {line.tracking}: {document}"
     return repeated
+
+
+def _winner(lines: Sequence[Line]) -> Line | None:
+    """The first line of the kind that counts alone, where one does.
+
+    Of what is sold and taken back that is the bill, whose value counts; of what is received and sent back the kind that is dated first. Receipts of
+    different quantities are settled later by batch, tracking number and item: where these are told in different ways, it is done here.
+
+    Args:
+        lines: of one tracking number and item, in the order of their dates.
+    """
+    notes = [line for line in lines if line.base_type in NOTES]
+    bills = [line for line in lines if line.base_type not in NOTES]
+    if not notes or not bills:
+        return None
+    is_same = _total(notes) is not None and _total(notes) == _total(bills)
+    if _TRACKED[lines[0].base_type] in ("delivery", "return"):
+        return bills[0] if is_same and all(bill.amount is not None for bill in bills) else None
+    are_told_alike = len({(line.tracking, line.item, line.batch is None) for line in lines}) == 1
+    return lines[0] if is_same or not are_told_alike else None
+
+
+def _total(lines: Sequence[Line]) -> tuple[Decimal, str] | None:
+    """The quantity of some lines, free goods among it, and its unit, if it is known and they share one."""
+    moved = [line.actual for line in lines if line.actual is not None]
+    units = {(line.unit or "").casefold() for line in lines}
+    return (sum(moved, Decimal(0)), units.pop()) if len(moved) == len(lines) and len(units) == 1 else None
 
 
 def _decimal(text: str) -> Decimal:

@@ -248,19 +248,85 @@ def test_the_first_by_date_counts_wherever_it_stands():
     assert reasons(read(note, purchase)) == ["counted with tracking number T1: Purchase P1", None]
 
 
-def test_two_invoices_of_one_receipt_both_count_where_an_invoice_came_first():
-    note = voucher(entry(more=tracked("T1")), kind="Receipt Note", number="R1", day="20260303")
-    invoices = [voucher(entry(more=tracked("T1")), kind="Purchase", number=f"P{n}", day=f"2026030{n}") for n in (2, 4)]
+def note_and_bills(note: str, *bills: str, kinds: tuple[str, str] = ("Delivery Note", "Sales")) -> list[str | None]:
+    """Why a note of the first quantity, and then bills of the others, dated a day later each, do not count."""
+    note_kind, bill_kind = kinds
+    vouchers = [voucher(entry(actual=note, billed=note, more=tracked("T1")), kind=note_kind, number="N1")]
+    for place, qty in enumerate(bills, 1):
+        billed = entry(actual=qty, billed=qty, amount="130.00", more=tracked("T1"))
+        vouchers.append(voucher(billed, kind=bill_kind, number=f"B{place}", day=f"2026030{place + 1}"))
+    return reasons(read(*vouchers))
 
-    assert reasons(read(note, *invoices)) == ["counted with tracking number T1: Purchase P2", None, None]
+
+def test_two_invoices_of_one_receipt_are_left_to_the_warehouse_with_its_note():
+    assert note_and_bills("10 pcs", "10 pcs", "10 pcs", kinds=("Receipt Note", "Purchase")) == [None, None, None]
 
 
-def test_a_delivery_note_without_a_value_gives_way_to_its_invoice():
-    note = voucher(entry(amount=None, more=tracked("T1")), kind="Delivery Note", number="D1")
+def test_receipts_of_other_quantities_than_their_invoices_are_left_to_the_warehouse():
+    assert note_and_bills("10 pcs", "6 pcs", kinds=("Receipt Note", "Purchase")) == [None, None]
+
+
+def test_receipts_of_which_one_kind_alone_tells_batches_are_settled_by_date():
+    note = voucher(entry(more=batch(more="<TRACKINGNUMBER>T1</TRACKINGNUMBER>")), kind="Receipt Note", number="R1")
+    purchase = voucher(
+        entry(actual="6 pcs", billed="6 pcs", more=tracked("T1")), kind="Purchase", number="P1", day="20260305"
+    )
+
+    assert reasons(read(note, purchase)) == [None, "counted with tracking number T1: Receipt Note R1"]
+
+
+@pytest.mark.parametrize("amount", [None, "90.00"])
+def test_a_delivery_note_gives_way_to_the_invoice_of_the_same_quantity(amount):
+    note = voucher(entry(amount=amount, more=tracked("T1")), kind="Delivery Note", number="D1")
     sale = voucher(entry(more=tracked("T1")), number="S1", day="20260305")
 
     assert reasons(read(note, sale)) == ["counted with tracking number T1: Sales S1", None]
-    assert values(read(note), "AMOUNT") == [("0",)]
+
+
+def test_a_delivery_note_without_an_amount_is_worth_nothing():
+    assert values(read(voucher(entry(amount=None), kind="Delivery Note")), "AMOUNT") == [("0",)]
+
+
+def test_a_rejection_note_gives_way_to_the_credit_note_of_the_same_quantity():
+    found = note_and_bills("10 pcs", "10 pcs", kinds=("Rejections In", "Credit Note"))
+
+    assert found == ["counted with tracking number T1: Credit Note B1", None]
+
+
+def test_a_delivery_note_gives_way_to_invoices_that_bill_it_together():
+    assert note_and_bills("10 pcs", "6 pcs", "4 pcs") == ["counted with tracking number T1: Sales B1", None, None]
+
+
+@pytest.mark.parametrize("billed", ["6 pcs", "12 pcs", "10 box"])
+def test_a_delivery_note_of_another_quantity_than_its_invoice_is_left_to_the_warehouse(billed):
+    assert note_and_bills("10 pcs", billed) == [None, None]
+
+
+def test_free_goods_count_as_delivered():
+    note = voucher(entry(actual="12 pcs", billed="12 pcs", more=tracked("T1")), kind="Delivery Note", number="D1")
+    sale = voucher(entry(actual="12 pcs", billed="10 pcs", more=tracked("T1")), number="S1")
+
+    assert reasons(read(note, sale)) == ["counted with tracking number T1: Sales S1", None]
+
+
+def test_two_notes_of_which_one_is_billed_are_left_to_the_warehouse():
+    notes = [voucher(entry(more=tracked("T1")), kind="Delivery Note", number=number) for number in ("D1", "D2")]
+
+    assert reasons(read(*notes, voucher(entry(more=tracked("T1"))))) == [None, None, None]
+
+
+def test_what_is_taken_back_on_an_invoice_does_not_make_it_the_quantity_of_its_note():
+    note = voucher(entry(more=tracked("T1")), kind="Delivery Note")
+    taken_back = entry(actual="-2 pcs", billed="-2 pcs", amount="-20.00", more=tracked("T1"))
+    sale = voucher(entry(actual="12 pcs", billed="12 pcs", amount="120.00", more=tracked("T1")), taken_back)
+
+    assert reasons(read(note, sale)) == [None, None, None]
+
+
+def test_an_invoice_whose_amount_cannot_be_read_keeps_no_note_out():
+    note = voucher(entry(more=tracked("T1")), kind="Delivery Note")
+
+    assert reasons(read(note, voucher(entry(amount=None, more=tracked("T1"))))) == [None, None]
 
 
 @pytest.mark.parametrize("none", ["&#4; Not Applicable", "Not Applicable", "&#4; Any", ""])
