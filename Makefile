@@ -58,10 +58,12 @@ bench: $(VENV)/.run ## what the stages cost on the demo's network
 bench-ingest: $(VENV)/.run ## what ingest costs for ten million lines, beside DuckDB alone
 	@$(BIN)/python benchmarks/ingest.py $(ARGS)
 
-bench-forecasting: $(VENV)/.run $(PEERS)/.peers ## how good the forecasts are, beside AutoETS and LightGBM alone; calibration; masking; ARGS="--real-data DIR"
-	@$(BIN)/python benchmarks/forecasting/accuracy.py --peers $(PEERS)/bin/python $(ARGS)
-	@$(BIN)/python benchmarks/forecasting/calibration.py $(ARGS)
+bench-forecasting: $(VENV)/.run $(PEERS)/.peers ## forecasts beside plain Prophet, AutoETS and LightGBM; calibration; masking; 100,000 series; about half an hour
+	@$(BIN)/python benchmarks/forecasting/prophet_loop.py
+	@$(BIN)/python benchmarks/forecasting/accuracy.py --peers $(PEERS)/bin/python
+	@$(BIN)/python benchmarks/forecasting/calibration.py
 	@$(BIN)/python benchmarks/forecasting/masking.py
+	@$(BIN)/python benchmarks/forecasting/scale.py
 
 airflow: $(VENV)/.run ## Airflow on this machine, with everything ready; prints URL and login
 	@$(BIN)/sellthrough airflow

@@ -15,6 +15,7 @@ included (above nominal where one number alone is likely); mean of the distribut
 
 import argparse
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -49,7 +50,7 @@ class Forecast:
 def main() -> None:
     """Print the tables and write them to `calibration.json`."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--real-data", type=Path)
+    parser.add_argument("--real-data", type=Path, default=os.environ.get("SELLTHROUGH_REAL_DATA"))
     parser.add_argument("--work", type=Path, default=Path("build/bench-forecasting"))
     parser.add_argument("--only", help="data sets whose name has this in it")
     parser.add_argument(
