@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -31,6 +32,9 @@ _TOGETHER_BYTES = 14_000_000
 """Text that is parsed and judged at once: less costs more for each row, and more costs memory."""
 _ENTRY_BYTES = 100
 """Taken as the size of a record whose text is not kept whole."""
+_FAR_APART = timedelta(days=31)
+"""A longer stretch without a business date is more likely a mistyped date than a part of the days that a file tells about."""
+_GAPS_TOLD = 3
 _WRITTEN_OUT = 20
 """Messages a file that are written out in the report; the rest is counted. All of them are in rejects.parquet."""
 
@@ -68,7 +72,8 @@ class FileResult:
         content: digest of what was read, equal when a second reading gives the same.
         warnings: what is odd about the file, though it was loaded.
         columns: columns of ours that the file has.
-        closes: whether lines that it lacks count as gone: nothing of it was refused of which it cannot be told which line it is.
+        closes: whether lines that it lacks count as gone: nothing of it was refused of which it cannot be told which line it is, and its days are named
+            or lie close together.
     """
 
     source: Source
@@ -192,6 +197,7 @@ class _Tally:
 
     Attributes:
         numbered: records and broken stretches so far, whichever feed they belong to.
+        dates: business dates of what is loaded.
         days: business dates that the file's format tells, besides those of its rows.
         entries: lines below the header so far, as the reader cut them out.
         untold: records that were refused, and of which it cannot be told which line they are; whichever feed they belong to.
@@ -209,8 +215,7 @@ class _Tally:
     untold: int = 0
     outside: int = 0
     left_out: Counter[str] = field(default_factory=Counter)
-    first: date | None = None
-    last: date | None = None
+    dates: set[date] = field(default_factory=set)
     days: tuple[date, ...] = ()
     senders: set[str] = field(default_factory=set)
     plan: Plan | None = None
@@ -488,21 +493,19 @@ def _count_rows(
     counted = rows.select("_f", "_sender", day.alias("day"), hashes.alias("hash"), _KEY_HASH.alias("key"))
     found = counted.group_by("_f").agg(
         pl.len(),
-        pl.col("day").min().alias("first"),
-        pl.col("day").max().alias("last"),
+        pl.col("day").drop_nulls().unique(),
         pl.col("_sender").unique(),
         pl.col("hash").sum(),
     )
     for (place,), keys in counted.select("_f", "key").partition_by("_f", as_dict=True).items():
         tallies[pieces[place].source.name].keys.append(keys["key"].to_numpy())
-    for place, count, first, last, senders, hashes in found.iter_rows():
+    for place, count, days, senders, hashes in found.iter_rows():
         tally = tallies[pieces[place].source.name]
         tally.loaded += count
-        tally.first = min((day for day in (tally.first, first) if day is not None), default=None)
-        tally.last = max((day for day in (tally.last, last) if day is not None), default=None)
+        tally.dates.update(days)
         tally.senders.update(sender for sender in senders if sender is not None)
         named_from, named_to = covered_dates(pieces[place].source, reading.period)
-        if named_from and named_to and first and (first < named_from or last > named_to):
+        if named_from and named_to and days and (min(days) < named_from or max(days) > named_to):
             own = counted.filter(pl.col("_f") == place)["day"]
             tally.outside += int((~own.is_between(named_from, named_to)).sum())
         tally.add(0, count, hashes)
@@ -992,7 +995,8 @@ def _result(
             closes=False,
         )
     left_out = sum(tally.left_out.values())
-    days = [day for day in (tally.first, tally.last, *(tally.days if contract.is_dated else ())) if day is not None]
+    days = sorted(tally.dates.union(tally.days if contract.is_dated else ()))
+    suspended = list(_suspended(tally, () if named_from else days, reading))
     return FileResult(
         source=source,
         status="loaded" if tally.loaded + tally.rejected + left_out else "nil",
@@ -1006,11 +1010,11 @@ def _result(
         date_from=named_from or min(days, default=None),
         date_to=named_to or max(days, default=None),
         names_day=names_day,
-        rows_to=tally.last,
+        rows_to=max(tally.dates, default=None),
         content=tally.content,
         senders=tuple(sorted(tally.senders)) if tally.loaded else (source.sender,),
-        warnings=(*tally.warnings, *_outside(tally, reading, named_from, named_to), *_suspended(tally, reading)),
-        closes=not tally.untold,
+        warnings=(*tally.warnings, *_outside(tally, reading, named_from, named_to), *suspended),
+        closes=not tally.untold and not suspended,
         columns=() if source.earlier is None or tally.plan is None else tuple(tally.plan.layout.cells),
     )
 
@@ -1022,12 +1026,16 @@ def _outside(tally: _Tally, reading: Reading, named_from: date | None, named_to:
             "outside_days",
             "business_date",
             f"the name says {named_from} to {named_to}, and {tally.outside} of {tally.loaded} records that load have other dates, "
-            f"{tally.first} to {tally.last} in all; if `dates` or `period` of the profile say it wrongly, mend that, then `sellthrough replay`",
+            f"{min(tally.dates)} to {max(tally.dates)} in all; if `dates` or `period` of the profile say it wrongly, mend that, then `sellthrough replay`",
         )
 
 
-def _suspended(tally: _Tally, reading: Reading) -> Iterator[FileWarning]:
-    """The warning that nothing is taken as deleted by a file."""
+def _suspended(tally: _Tally, days: Sequence[date], reading: Reading) -> Iterator[FileWarning]:
+    """The warnings that nothing is taken as deleted by a file.
+
+    Args:
+        days: those from the first to the last of which the file states, in order; empty where its name tells its days.
+    """
     if tally.untold and reading.mode != "append":
         many = "a record was" if tally.untold == 1 else f"{tally.untold} records were"
         yield FileWarning(
@@ -1035,6 +1043,16 @@ def _suspended(tally: _Tally, reading: Reading) -> Iterator[FileWarning]:
             "",
             f"{many} rejected without it being known which line that is, so that no line that the file lacks counts as deleted; "
             "mend it, then `sellthrough replay`, which closes what is really gone; or have the sender send the file again",
+        )
+    gaps = [f"{day} to {after}" for day, after in pairwise(days) if after - day > _FAR_APART]
+    if gaps and reading.mode == "replace":
+        more = f" and {len(gaps) - _GAPS_TOLD} more" if len(gaps) > _GAPS_TOLD else ""
+        yield FileWarning(
+            "closing_suspended",
+            "",
+            f"its name tells no days, and its business dates leave more than {_FAR_APART.days} days between them ({', '.join(gaps[:_GAPS_TOLD])}{more}), "
+            "so that no line that the file lacks counts as deleted; where a date is mistyped, have the sender mend it and send the file again; "
+            "where the dates are right, have the first and last day put into its name, as `period` of the profile describes them",
         )
 
 

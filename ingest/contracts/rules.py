@@ -37,7 +37,7 @@ FRAMING_RULES = {
     "missing_column": "Every required column is in the file, and every column of the natural key that the sender's files had.",
     "vanished_column": "Every column that the sender's last file had is there; otherwise a warning.",
     "repeated_key": "No two records of a file have the same natural key, unless they are versions of one line; otherwise a warning, and the last one counts.",
-    "closing_suspended": "Of every record of a file that states its days wholly it is known which line it is; otherwise a warning, and no line is deleted.",
+    "closing_suspended": "A file that deletes what it lacks has no record of unknown key, and its days are named or close together; otherwise a warning.",
     "duplicate_column": "No two columns of the file mean the same.",
     "interchange": "A file of X12 or EDIFACT holds an interchange.",
     "unframed": "Every stretch of a file of X12 or EDIFACT belongs to an interchange and a document in it.",

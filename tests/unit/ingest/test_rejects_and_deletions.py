@@ -14,7 +14,9 @@ import polars as pl
 import pytest
 
 import ingest
+from ingest import batch, job
 from ingest.bronze import write_snapshot
+from ingest.readers import delimited
 
 FILE = "csv_semicolon/D001/dms_invoice_line_2026-03-01.csv"
 
@@ -127,6 +129,61 @@ def test_a_broken_record_of_a_shared_file_may_be_of_either_feed(landing):
         "dms_invoice_line": False,
         "dms_return": False,
     }
+
+
+NAMELESS = "csv_semicolon/D001/dms_invoice_line.csv"
+
+
+def dated(landing, semicolon, *days: str, name: str = NAMELESS) -> tuple[list[bool], list[str]]:
+    """Whether a file with an invoice of each of some days closes what it lacks, and what is said about that."""
+    landing.put(name, semicolon(*(line(f"A{place}", day=day) for place, day in enumerate(days))))
+    report = landing.run()
+    assert report.loaded == len(days)
+    said = [w["message"] for w in landing.commits()[-1]["files"][0]["warnings"] if w["rule"] == "closing_suspended"]
+    return [scope["closes"] for scope in landing.commits()[-1]["scopes"]], said
+
+
+def test_a_mistyped_year_in_a_file_that_names_no_days_suspends_the_closing_and_says_why(landing, semicolon):
+    closes, said = dated(landing, semicolon, "04/03/2026", "05/03/2025", "06/03/2026")
+
+    assert closes == [False]
+    assert "between them (2025-03-05 to 2026-03-04), so that no line that the file lacks counts as deleted" in said[0]
+    assert "have the first and last day put into its name" in said[0]
+
+
+@pytest.mark.parametrize(("day", "closes"), [("01/04/2026", True), ("02/04/2026", False)], ids=["31_days", "32_days"])
+def test_the_days_of_a_file_may_lie_a_month_apart(landing, semicolon, day: str, closes: bool):
+    assert dated(landing, semicolon, "01/03/2026", day)[0] == [closes]
+
+
+def test_a_file_that_names_its_days_closes_however_far_its_dates_lie_apart(landing, semicolon):
+    name = "csv_semicolon/D001/dms_invoice_line_2026-03-01_2026-03-31.csv"
+
+    assert dated(landing, semicolon, "04/03/2026", "05/03/2025", name=name) == ([True], [])
+
+
+def test_a_long_stretch_that_is_filled_closes(landing, semicolon):
+    days = [f"15/{month:02}/2026" for month in range(1, 7)]
+
+    assert dated(landing, semicolon, *days) == ([True], [])
+
+
+def test_in_full_mode_the_dates_say_nothing_about_what_a_file_lacks(landing, semicolon):
+    landing.config("profiles/csv_semicolon.yaml", "mode: full\n")
+
+    assert dated(landing, semicolon, "04/03/2026", "05/03/2025") == ([True], [])
+
+
+@pytest.mark.parametrize(("month", "closes"), [("03", True), ("05", False)], ids=["filled", "a_gap_between_pieces"])
+def test_a_large_file_is_judged_by_the_dates_of_all_its_pieces(
+    landing, semicolon, monkeypatch, month: str, closes: bool
+):
+    monkeypatch.setattr(delimited, "_BLOCK", 150)
+    monkeypatch.setattr(batch, "_TOGETHER_BYTES", 200)
+    monkeypatch.setattr(job, "_LARGE", 1)
+    days = [f"{day:02}/{of}/2026" for of in ("02", month) for day in range(1, 29)]
+
+    assert dated(landing, semicolon, *days)[0] == [closes]
 
 
 KILLED = """

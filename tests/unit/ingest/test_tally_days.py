@@ -58,6 +58,17 @@ def test_a_day_of_cancelled_vouchers_alone_is_restated_as_empty(landing, items):
     ]
 
 
+def test_a_cancelled_voucher_of_a_mistyped_year_suspends_the_closing(landing):
+    cancelled = voucher("2", "20250602", more=CANCELLED)
+    landing.put("tally_daybook/D1/a.xml", day_book(voucher("1", "20260601", "Soap"), cancelled))
+
+    landing.run(profile=PROFILE)
+
+    assert [commit["scopes"] for commit in landing.commits() if commit["feed"] == FEED] == [
+        [{"sender": "D1", "date_from": "2025-06-02", "date_to": "2026-06-01", "closes": False}]
+    ]
+
+
 def test_a_note_and_its_invoice_in_two_files_bear_their_tracking_number(landing):
     tracking = (
         "<BATCHALLOCATIONS.LIST><TRACKINGNUMBER>DN1</TRACKINGNUMBER></BATCHALLOCATIONS.LIST></ALLINVENTORYENTRIES.LIST>"
