@@ -33,7 +33,7 @@ from forecasting.chunks import CHUNK_SERIES, Origin, Plan, forecast_chunk, frame
 from forecasting.global_model import GlobalModel
 from forecasting.settings import ForecastSettings
 
-METHOD = "2"
+METHOD = "3"
 """Raised whenever the same panel and settings would give another forecast."""
 GROUPS = 32
 """Mapped tasks that the chunks are dealt out to, at most."""
