@@ -298,7 +298,9 @@ def _features(
     step: npt.NDArray[np.intp],
     usual: Floats,
 ) -> npt.NDArray[np.float32]:
-    """(R, F) what a series is known by at `week`, and what calendar and drivers say of the week `step` ahead."""
+    """(R, F) what a series is known by at `week`, and what calendar and drivers say of the week `step` ahead; drivers by name, as the booster
+    knows columns by their place only.
+    """
     scale = np.maximum(usual, 1e-12)
     columns: list[npt.NDArray[Any]] = [step, np.log(scale)]
     for weeks in WINDOWS:
@@ -334,6 +336,6 @@ def _features(
     ahead = week + step
     if len(series.dates) >= CALENDAR_WEEKS:
         columns += [np.sin(turn)[ahead], np.cos(turn)[ahead], np.log(factor[cell, ahead])]
-    columns += [values[ahead] for values in series.shared.values()]
-    columns += [values[cell, ahead] for values in series.own.values()]
+    columns += [series.shared[name][ahead] for name in sorted(series.shared)]
+    columns += [series.own[name][cell, ahead] for name in sorted(series.own)]
     return np.column_stack([column.astype(np.float32) for column in columns])

@@ -9,7 +9,6 @@ import json
 import multiprocessing
 import os
 import pickle
-import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -33,7 +32,7 @@ from forecasting.chunks import CHUNK_SERIES, Origin, Plan, forecast_chunk, frame
 from forecasting.global_model import GlobalModel
 from forecasting.settings import ForecastSettings
 
-METHOD = "2"
+METHOD = "3"
 """Raised whenever the same panel and settings would give another forecast."""
 GROUPS = 32
 """Mapped tasks that the chunks are dealt out to, at most."""
@@ -152,9 +151,9 @@ def prepare(
     if store.stands(out_dir, outset.run):
         return Prepared(outset.run, ())
     work = store.work_folder(out_dir, outset.run)
-    if not (work / JOB).is_file():
+    if store.read_json(work / JOB) is None:
         _tell(progress, 0, 3, "what all series have in common")
-        with store.whole(work) as beside:
+        with store.whole(work, JOB) as beside:
             _lay_out(beside, out_dir, loaded, outset)
     return Prepared(outset.run, tuple(range(min(GROUPS, len(_read_job(work)["chunks"])))))
 
@@ -209,7 +208,7 @@ def collect(out_dir: Path, run: str, *, progress: Progress | None = None) -> For
         except FileNotFoundError:
             if not store.stands(out_dir, run):
                 raise
-        _remove(work)
+        store.remove(work)
     store.archive(out_dir, run, tables.FORECAST_FILE)
     store.point(out_dir, run, (name for name in FILES if (store.folder(out_dir, run) / name).is_file()))
     store.tidy(out_dir, run)
@@ -254,7 +253,8 @@ def _outset(out_dir: Path, panel: demand.Panel, horizon: int, wanted: int, setti
         groups=tuple(sorted(panel.groups)),
     )
     key = _plan_key(plan)
-    before = next((run for run in store.latest_first(out_dir) if store.facts(out_dir, run).get("key") == key), None)
+    same = (run for run in store.latest_first(out_dir) if store.facts(out_dir, run).get("key") == key)
+    before = next((run for run in same if _can_be_built_on(store.folder(out_dir, run))), None)
     learned_from = store.facts(out_dir, before)["learned_from"] if before else panel.digest
     incumbents = _incumbents(out_dir, str(panel.cutoff))
     facts = {
@@ -267,6 +267,17 @@ def _outset(out_dir: Path, panel: demand.Panel, horizon: int, wanted: int, setti
         "incumbents": incumbents,
     }
     return _Outset(_hash(facts), plan, key, before, learned_from, incumbents)
+
+
+def _can_be_built_on(run: Path) -> bool:
+    """Whether what a run keeps for the next one can be read."""
+    try:
+        for name in (CANDIDATES_FILE, SERIES_FILE):
+            pl.read_parquet_schema(run / name)
+        learned.read(run / LEARNED_FILE)
+    except (pl.exceptions.PolarsError, OSError, ValueError):
+        return False
+    return True
 
 
 def _incumbents(out_dir: Path, cutoff: str) -> dict[str, str]:
@@ -423,8 +434,10 @@ def _forecast_one(work: Path, chunk: int) -> None:
     plan = replace(_read_plan(work), models=tuple(models))
     found = candidates.compact(forecast_chunk(pl.read_parquet(work / IN / f"{chunk:05}.parquet"), plan), plan.horizon)
     handle, beside = tempfile.mkstemp(prefix=store.BESIDE, dir=work / OUT)
-    os.close(handle)
-    found.write_parquet(beside, compression="lz4")
+    with os.fdopen(handle, "wb") as file:
+        found.write_parquet(file, compression="lz4")
+        file.flush()
+        os.fsync(file.fileno())
     os.replace(beside, _out(work, chunk))
 
 
@@ -477,7 +490,7 @@ def _collect(work: Path, target: Path) -> tuple[int, dict[str, float]]:
     if not lengths:
         needed = settings.min_training_weeks + horizon
         problems.append(f"No accuracy: the panel has {len(panel.weeks)} weeks and a backtest needs {needed}.")
-    with store.whole(target) as beside:
+    with store.whole(target, store.RUN_FILE) as beside:
         written = tables.write(beside, panel, found, lengths, settings, job["incumbents"])
         store.write_parquet(beside / CANDIDATES_FILE, found.tables(), candidates.schema(key, horizon))
         kept = series.drop("unchanged").to_arrow()
@@ -498,16 +511,6 @@ def _collect(work: Path, target: Path) -> tuple[int, dict[str, float]]:
         }
         store.write_json(beside / store.RUN_FILE, facts)
     return series.height - int(series["unchanged"].sum()), found.seconds
-
-
-def _remove(work: Path) -> None:
-    """Take the work folder out of sight in one step, then delete it."""
-    aside = work.with_name(f"{work.name}.{os.getpid()}")
-    try:
-        work.rename(aside)
-    except FileNotFoundError:
-        return
-    shutil.rmtree(aside, ignore_errors=True)
 
 
 def _tell(progress: Progress | None, done: int, total: int, label: str) -> None:

@@ -34,7 +34,16 @@ def work_folder(out_dir: Path, run: str) -> Path:
 
 def stands(out_dir: Path, run: str) -> bool:
     """Whether the run is there and whole."""
-    return (folder(out_dir, run) / RUN_FILE).is_file()
+    return read_json(folder(out_dir, run) / RUN_FILE) is not None
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """The JSON object in a file; None where there is none, or it cannot be read."""
+    try:
+        read = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return read if isinstance(read, dict) else None
 
 
 def facts(out_dir: Path, run: str) -> dict[str, Any]:
@@ -48,13 +57,15 @@ def latest_first(out_dir: Path) -> list[str]:
     runs = out_dir / RUNS
     if not runs.is_dir():
         return []
-    found = [path for path in runs.iterdir() if not path.name.startswith(".") and (path / RUN_FILE).is_file()]
+    found = [path for path in runs.iterdir() if not path.name.startswith(".") and stands(out_dir, path.name)]
     return [path.name for path in sorted(found, key=lambda path: path.stat().st_mtime_ns, reverse=True)]
 
 
 @contextmanager
-def whole(target: Path) -> Iterator[Path]:
-    """A new folder to write into, which takes its place when the block ends well; one that another process has put there meanwhile is as good."""
+def whole(target: Path, mark: str) -> Iterator[Path]:
+    """A new folder to write into, which takes its place when the block ends well. One that another process has put there meanwhile is as good, if
+    `mark`, the JSON file that is written last, can be read; what else is there gives way.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(prefix=BESIDE, dir=target.parent))
     try:
@@ -63,10 +74,24 @@ def whole(target: Path) -> Iterator[Path]:
         try:
             beside.rename(target)
         except OSError:
-            if not target.is_dir():
-                raise
+            if read_json(target / mark) is None:
+                remove(target)
+                beside.rename(target)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def remove(path: Path) -> None:
+    """Move a folder (or what stands in its place) aside whole, so that nobody finds half of it, and remove it."""
+    aside = path.with_name(f"{BESIDE}{path.name.removeprefix(BESIDE)}.{os.getpid()}")
+    try:
+        path.rename(aside)
+    except FileNotFoundError:
+        return
+    if aside.is_dir():
+        shutil.rmtree(aside, ignore_errors=True)
+    else:
+        aside.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -137,7 +162,7 @@ def point(out_dir: Path, run: str, files: Iterable[str]) -> None:
         **{key: known[key] for key in ("cutoff_date", "panel", "problems")},
     }
     current = out_dir / POINTER
-    if current.is_file() and current.read_text(encoding="utf-8") == _json(pointer):
+    if current.is_file() and current.read_bytes() == _json(pointer).encode():
         return
     handle, beside = tempfile.mkstemp(prefix=BESIDE, dir=out_dir)
     os.close(handle)

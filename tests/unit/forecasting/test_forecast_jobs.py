@@ -298,6 +298,52 @@ def test_a_broken_panel_leaves_the_last_forecast(panel_file, network, tmp_path):
     assert bytes_of(tmp_path / "out") == before
 
 
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("run.json", '{"cut'),
+        ("run.json", "[]"),
+        ("candidates.parquet", "PAR1"),
+        ("series.parquet", ""),
+        ("learned.json", "[{"),
+        ("../../current.json", "{"),
+    ],
+)
+def test_a_damaged_file_of_an_earlier_run_costs_no_later_run_its_forecast(panel_file, network, tmp_path, file, text):
+    first = forecasting.run(panel_file(network), tmp_path / "out", origins=1)
+    (first.forecast.parent / file).write_text(text)
+    network["S1", "D1", "T1"][-1] += 7
+    path = panel_file(network)
+    report = forecasting.run(path, tmp_path / "out", origins=1)
+    assert report.fitted == (1 if "current" in file else report.series)
+    assert json.loads((tmp_path / "out" / "current.json").read_text())["run"] == report.run
+    if report.fitted > 1:
+        fresh = forecasting.run(path, tmp_path / "fresh", origins=1)
+        assert report.forecast.read_bytes() == fresh.forecast.read_bytes()
+
+
+@pytest.mark.parametrize("text", ["{", None])
+def test_a_run_without_a_readable_record_is_made_again(panel_file, network, tmp_path, text):
+    path = panel_file(network)
+    first = forecasting.run(path, tmp_path, origins=1)
+    expected, record = first.forecast.read_bytes(), first.forecast.with_name("run.json")
+    if text is None:
+        record.unlink()
+    else:
+        record.write_text(text)
+    again = forecasting.run(path, tmp_path, origins=1)
+    assert (again.run, again.reused) == (first.run, False)
+    assert again.forecast.read_bytes() == expected
+    assert [folder.name for folder in (tmp_path / "runs").iterdir()] == [first.run]
+
+
+def test_a_work_folder_without_a_readable_job_is_laid_out_again(panel_file, network, tmp_path):
+    path = panel_file(network)
+    prepared = jobs.prepare(path, tmp_path, origins=1)
+    (store.work_folder(tmp_path, prepared.run) / "job.json").write_text("")
+    assert not forecasting.run(path, tmp_path, origins=1).reused
+
+
 SCRIPT = "import forecasting, pathlib, sys; print('start', flush=True); forecasting.run(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]))"
 
 

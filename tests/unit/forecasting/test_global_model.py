@@ -81,6 +81,17 @@ def test_the_effects_of_drivers_are_found(learnt):
     assert model.profile.shared["holiday"] == pytest.approx(-1.0, abs=0.1)
 
 
+def test_the_order_in_which_drivers_are_given_does_not_matter(learnt):
+    series = learnt[0]
+    drivers = {**series.own, "discount": np.roll(series.own["promotion"], 1, axis=1)}
+    model = train(replace(series, own=drivers), SMALL, HORIZON)
+    forward, backward = (
+        lightgbm_direct(model)(replace(series, own={name: drivers[name] for name in names}), SMALL).mean
+        for names in (("promotion", "discount"), ("discount", "promotion"))
+    )
+    assert np.array_equal(forward, backward)
+
+
 def test_each_sku_has_its_own_season(learnt):
     series, _, model = learnt
     still = replace(series, shared={}, own={})
