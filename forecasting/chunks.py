@@ -21,7 +21,7 @@ from forecasting.settings import ForecastSettings
 CHUNK_SERIES = 1000
 DATE, QUANTITY, STOCKED_OUT = "date", "quantity", "stocked_out"
 CANDIDATE = ("origin", "step", "model", "mean", "note", "seconds", *PARTS)
-TAKEN = {DATE, QUANTITY, STOCKED_OUT, *CANDIDATE}
+TAKEN = {DATE, QUANTITY, STOCKED_OUT, "row", *CANDIDATE}
 """Names that a chunk's own columns have, in or out: no key, driver or group can be called so."""
 FAILED = f"{NAIVE} (failed)"
 DECIMALS = 4

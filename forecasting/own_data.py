@@ -16,7 +16,7 @@ from forecasting import panel as demand
 from forecasting.baselines import NAIVE
 from forecasting.candidates import Candidates
 from forecasting.cells import MODELS, pool
-from forecasting.chunks import CHUNK_SERIES, Origin, Plan, forecast_chunk, frame_of
+from forecasting.chunks import CHUNK_SERIES, TAKEN, Origin, Plan, forecast_chunk, frame_of
 from forecasting.errors import BacktestError
 from forecasting.hierarchy import Level
 from forecasting.panel import Every, Panel
@@ -108,28 +108,49 @@ def _load(
     path: Path, key: tuple[str, ...], every: Every, period: str | None, quantity: str, groups: Path | None, zero: bool
 ) -> Panel:
     named = period or demand.PERIODS[every]
+    _check([*key, named, quantity], len(key))
     last = _last_day(path, [*key, named, quantity], named) if every == "week" else None
     panel = demand.load(path, key=key, every=every, period=named, quantity=quantity, groups=groups, as_of=last)
     if panel.cutoff is None:
         raise BacktestError(f"{path} has no row with a date and a quantity. Look at the columns that were named.")
+    ours = {name: f"{name} of the file" for name in key if name in TAKEN}
+    panel = replace(
+        panel,
+        series=panel.series.rename(ours),
+        groups={ours.get(name, name): codes for name, codes in panel.groups.items()},
+    )
     if not zero:
         return panel
     begun = np.maximum.accumulate(~np.isnan(panel.quantity), axis=1)
     return replace(panel, quantity=np.where(begun & np.isnan(panel.quantity), 0.0, panel.quantity))
 
 
+def _check(names: list[str], keys: int) -> None:
+    if not keys:
+        raise BacktestError("No column tells series apart. Name one or more with --key.")
+    for name in names:
+        if names.count(name) > 1:
+            raise BacktestError(
+                f"Column {name} is named twice. Give --key, --date and --quantity each a column of its own."
+            )
+        if name in {demand.STOCKED_OUT, *demand.DRIVERS}:
+            raise BacktestError(
+                f"Column {name} is read as what is known of the shelf or ahead. Name another, or call it otherwise in the file."
+            )
+
+
 def _last_day(path: Path, columns: list[str], period: str) -> date | None:
     """The last day of a file that has days: its last week may be a part of one. None where all dates are of one weekday."""
     try:
-        scan = pl.scan_csv(path, infer_schema_length=0) if path.suffix == ".csv" else pl.scan_parquet(path)
-        there = scan.collect_schema().names()
+        file = demand.scan(path)
+        there = file.collect_schema().names()
         missing = [name for name in columns if name not in there]
         if missing:
             raise BacktestError(
                 f"{path} has no column {', '.join(missing)}. It has {', '.join(there)}: name yours with --key, --date and --quantity."
             )
         text = pl.col(period).cast(pl.String).str.slice(0, 10).str.to_date("%Y-%m-%d", strict=False)
-        days = scan.select(text.alias("day")).drop_nulls().unique().collect()["day"]
+        days = file.select(text.alias("day")).drop_nulls().unique().collect()["day"]
     except (pl.exceptions.PolarsError, OSError):
         return None
     last = days.max()

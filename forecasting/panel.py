@@ -25,6 +25,12 @@ DRIVERS = ("price_ratio", "promotion_share", "discount_share", "free_share", "ho
 PERIODS = {"week": "week_start", "day": "business_date"}
 DAYS = {"week": 7, "day": 1}
 UNKNOWN = "UNKNOWN"
+WRITTEN: dict[pl.DataType, str] = {
+    pl.Date(): "a date written YYYY-MM-DD",
+    pl.Float64(): "a number written like 1234.5",
+    pl.Boolean(): "true or false",
+    pl.String(): "a text",
+}
 LONGEST_YEARS = 60
 FEW_AT_THE_END = 0.2
 """Of the series of the fullest period, the share below which the end of a panel is not believed without a word."""
@@ -220,24 +226,53 @@ def _read(path: Path, columns: _Columns, drivers: Sequence[str]) -> pl.DataFrame
     }
     wanted = {**needed, STOCKED_OUT: pl.Boolean(), **{name: pl.Float64() for name in drivers}}
     try:
-        scan = pl.scan_csv(path, infer_schema_length=0) if path.suffix == ".csv" else pl.scan_parquet(path)
-        there = scan.collect_schema().names()
+        file = scan(path)
+        there = file.collect_schema().names()
         missing = [name for name in needed if name not in there]
-        rows = scan.select([name for name in wanted if name in there]).collect()
+        rows = file.select([name for name in wanted if name in there]).collect()
     except pl.exceptions.PolarsError as error:
-        raise PanelError(path, "it is not a readable Parquet or CSV file", "Run `sellthrough build` again.") from error
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise PanelError(
+            path,
+            f"it is not a readable {'CSV' if is_csv(path) else 'Parquet'} file ({reason})",
+            "A file of your own: save it as .csv, in UTF-8 with commas between, or as .parquet. Our panel: run `sellthrough build` again.",
+        ) from error
     if missing:
         raise PanelError(path, f"column {', '.join(missing)} is missing", "Phase 1 of the build writes the panel.")
     if STOCKED_OUT not in rows.columns:
         rows = rows.with_columns(pl.lit(value=False).alias(STOCKED_OUT))
+    return pl.DataFrame([_typed(path, rows[name], wanted[name]) for name in rows.columns])
+
+
+def is_csv(path: Path) -> bool:
+    """Whether a file is read as CSV; else it is Parquet."""
+    return path.suffix.lower() == ".csv"
+
+
+def scan(path: Path) -> pl.LazyFrame:
+    """A file as it is, all columns of a CSV as text."""
+    return pl.scan_csv(path, infer_schema_length=0) if is_csv(path) else pl.scan_parquet(path)
+
+
+def _typed(path: Path, column: pl.Series, wanted: pl.DataType) -> pl.Series:
     try:
-        return rows.with_columns(_cast(name, rows.schema[name], wanted[name]) for name in rows.columns)
-    except pl.exceptions.PolarsError as error:
-        expected = ", ".join(f"{name} {kind}" for name, kind in wanted.items() if name in rows.columns)
-        raise PanelError(path, f"a column has the wrong type ({error})", f"Expected {expected}.") from error
+        typed = column.to_frame().select(_cast(column.name, column.dtype, wanted)).to_series()
+    except pl.exceptions.PolarsError:
+        typed = None
+    if typed is not None and typed.dtype == wanted:
+        return typed
+    example = f"of type {column.dtype}"
+    if column.dtype == pl.String():
+        read = column.to_frame().select(_cast(column.name, column.dtype, wanted, strict=False)).to_series()
+        example = repr(column.filter(read.is_null() & ~column.str.strip_chars().is_in(["", None]))[0])
+    raise PanelError(
+        path,
+        f"column {column.name} has the wrong type: {example} is not {WRITTEN[wanted]}",
+        "Mend the column, or name another.",
+    )
 
 
-def _cast(name: str, found: pl.DataType, wanted: pl.DataType) -> pl.Expr:
+def _cast(name: str, found: pl.DataType, wanted: pl.DataType, *, strict: bool = True) -> pl.Expr:
     """The column in the type wanted; text (of a CSV) is read as such, an empty text as null."""
     column = pl.col(name)
     if found == wanted:
@@ -245,10 +280,10 @@ def _cast(name: str, found: pl.DataType, wanted: pl.DataType) -> pl.Expr:
     if found == pl.String():
         text = column.str.strip_chars().replace("", None)
         if wanted == pl.Date():
-            return text.str.slice(0, 10).str.to_date("%Y-%m-%d")
+            return text.str.slice(0, 10).str.to_date("%Y-%m-%d", strict=strict)
         if wanted == pl.Boolean():
             return text.str.to_lowercase().is_in(["true", "t", "yes", "y", "1"])
-        return text.cast(wanted)
+        return text.cast(wanted, strict=strict)
     return column.cast(wanted)
 
 
@@ -296,10 +331,11 @@ def _numbered(rows: pl.DataFrame, key: Sequence[str]) -> tuple[pl.DataFrame, npt
     size = int(place.max(initial=-1)) + 1
     example = np.zeros(size, dtype=np.int64)
     example[place] = np.arange(rows.height)
-    order = rows[example].select(key).with_row_index("number").sort(key)
+    found = rows[example].select(key)
+    order = found.select(pl.arg_sort_by(key)).to_series().to_numpy()
     rank = np.empty(size, dtype=np.int64)
-    rank[order["number"].to_numpy()] = np.arange(size)
-    return order.drop("number"), rank[place]
+    rank[order] = np.arange(size)
+    return found[order], rank[place]
 
 
 def _different(row: npt.NDArray[np.int64], period: pl.Series) -> int:
@@ -327,7 +363,7 @@ def _groups(series: pl.DataFrame, path: Path | None) -> dict[str, Strings]:
     if path is not None:
         if not path.is_file():
             raise PanelError(path, "there is no such file", "Run `sellthrough build` first; it writes the groups.")
-        table = pl.read_csv(path, infer_schema_length=0) if path.suffix == ".csv" else pl.read_parquet(path)
+        table = scan(path).collect()
         common = [name for name in series.columns if name in table.columns]
         if not common:
             raise PanelError(path, "it has no column of the key", f"Expected one of {', '.join(series.columns)}.")

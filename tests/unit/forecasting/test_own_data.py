@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 import forecasting
-from forecasting import BacktestError
+from forecasting import BacktestError, PanelError
 
 COLUMNS = {"key": ("shop", "item"), "period": "day", "quantity": "sold"}
 START = date(2025, 1, 6)
@@ -90,12 +90,42 @@ def test_several_processes_find_the_same(sales, monkeypatch):
     [
         ({"models": ["arima"]}, "There is no model arima. The pool has prophet_batch, ses"),
         ({"key": ("shop", "sku")}, "has no column sku. It has shop, item, day, sold: name yours with --key"),
+        ({"key": ("shop", "shop")}, "Column shop is named twice. Give --key, --date and --quantity each a column"),
+        ({"period": "sold"}, "Column sold is named twice"),
+        ({"key": ()}, "No column tells series apart. Name one or more with --key"),
+        ({"key": ("stocked_out",)}, "Column stocked_out is read as what is known of the shelf"),
         ({"horizon": 40}, "has 60 weeks and a backtest 40 weeks ahead needs 66. Give a shorter --horizon"),
     ],
 )
 def test_what_cannot_be_done_is_said_with_what_to_do(sales, changed, message):
     with pytest.raises(BacktestError, match=message):
         forecasting.backtest_own(sales(), **{**COLUMNS, **changed})
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "not a readable CSV file .*save it as .csv, in UTF-8 with commas"),
+        ("shop,item,day,sold\na,b,2025-01-06,1\na,b,2025-01-06,1,2\n", "not a readable CSV file"),
+        ("shop,item,day,sold\na,b,06/01/2025,1\n", "column day .* '06/01/2025' is not a date written YYYY-MM-DD"),
+        ("shop,item,day,sold\na,b,2025-01-06,1 box\n", "column sold .* '1 box' is not a number written like 1234.5"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_refused_with_what_is_wrong_in_one_line(tmp_path, text, message):
+    path = tmp_path / "sales.csv"
+    path.write_text(text)
+    with pytest.raises(PanelError, match=message) as refused:
+        forecasting.backtest_own(path, **COLUMNS)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("names", [("number", "row"), ("model", "origin"), ("step", "season"), ("joint", "seconds")])
+def test_columns_may_be_called_as_they_like(sales, names):
+    expected = forecasting.backtest_own(sales(), **COLUMNS, models=["ses"]).rows
+    path = sales(name="SALES.CSV")
+    pl.read_csv(path).rename(dict(zip(COLUMNS["key"], names, strict=True))).write_csv(path)
+    found = forecasting.backtest_own(path, **{**COLUMNS, "key": names}, models=["ses"]).rows
+    assert [{**row, "cost_ms": 0} for row in found] == [{**row, "cost_ms": 0} for row in expected]
 
 
 def test_a_file_without_a_quantity_in_it_is_refused(tmp_path):
