@@ -180,17 +180,19 @@ class Tally:
 
     def measures(self) -> dict[str, float | int | None]:
         """wape = sum |F - A| / sum |A| and bias = sum (F - A) / sum A, null where that sum is 0; mase and rmsse, the means over the
-        series whose history ever changed; pinball, the mean loss over mean demand; the shares inside the intervals.
+        series whose history ever changed; pinball, the mean loss over mean demand; the shares inside the intervals. What is too large for a number
+        is null.
         """
-        return {
+        measured = {
             "wape": self.sums.wape,
             "bias": self.sums.bias,
             "mase": self.sums.mean_mase,
             "rmsse": self.sums.mean_rmsse,
             "pinball": self.loss / self.size if self.size else None,
             **{name: self.covered[name] / self.points if self.points else None for name in SIDES},
-            "series": self.series,
         }
+        finite = {name: value if value is not None and np.isfinite(value) else None for name, value in measured.items()}
+        return {**finite, "series": self.series}
 
 
 def tallies(score: Scored, scored: Sequence[Scored], settings: ForecastSettings) -> dict[tuple[str, str], Tally]:

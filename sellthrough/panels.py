@@ -65,6 +65,7 @@ def write(settings: Settings, by: Sequence[str], every: Every, out: Path | None 
         UnknownColumn: a column that is not one of COLUMNS.
         NotBuilt: nothing has been published yet.
     """
+    by = list(dict.fromkeys(by))
     unknown = [name for name in by if name not in COLUMNS]
     if unknown or not by:
         raise UnknownColumn(unknown or ["nothing"])

@@ -52,6 +52,14 @@ def test_measures_are_those_of_the_kpi_dictionary():
     assert prophet["pinball"] is None
 
 
+def test_a_measure_that_is_too_large_for_a_number_is_none():
+    with np.errstate(over="ignore"):
+        table = backtest.accuracy([score({"seasonal_naive": [[1e300, 0]]}, [[1, 1]])], SETTINGS)
+    row = table.filter(demand_class="ALL").to_dicts()[0]
+    assert row["rmsse"] is None
+    assert row["mase"] == pytest.approx(2.5e299)
+
+
 def test_nothing_sold_has_no_wape_and_unknown_weeks_are_not_judged():
     table = backtest.accuracy([score({"seasonal_naive": [[1, 1]]}, [[0, np.nan]])], SETTINGS)
     row = table.filter(demand_class="ALL").to_dicts()[0]

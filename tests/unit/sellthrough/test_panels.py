@@ -58,6 +58,12 @@ def test_a_group_is_dense_from_its_first_sale_and_goes_on_for_the_horizon(home: 
     ]  # fmt: skip
 
 
+def test_a_column_that_is_named_twice_counts_once(home: Settings) -> None:
+    path = panels.write(home, ["zone_code", "zone_code"], "week")
+    assert path == panels.write(home, ["zone_code"], "week")
+    assert duckdb.sql(f"from '{path}'").columns[:2] == ["zone_code", "week_start"]
+
+
 def test_drivers_are_the_mean_of_the_cells_by_what_they_sell(home: Settings) -> None:
     rows = _rows(home, ["zone_code"], "week", "qty_base, stocked_out, round(price_ratio, 4), round(promotion_share, 4)")
 
