@@ -14,6 +14,7 @@ import polars as pl
 import pyarrow as pa
 
 from forecasting.baselines import NAIVE, naive
+from forecasting.errors import ForecastError
 from forecasting.panel import DAYS, Bools, Dates, Every, Floats, Panel
 from forecasting.series import PARTS, Forecaster, Series, SeriesForecast
 from forecasting.settings import ForecastSettings
@@ -72,6 +73,12 @@ class Plan:
     own: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     decimals: int | None = DECIMALS
+
+    def __post_init__(self) -> None:
+        """Refuse names that a chunk's own columns have."""
+        taken = sorted(TAKEN & {*self.key, *self.own, *self.groups})
+        if taken:
+            raise ForecastError(f"No key, driver or group can be called {', '.join(taken)}. Call it otherwise.")
 
 
 def forecast_chunk(frame: pl.DataFrame, plan: Plan) -> pl.DataFrame:

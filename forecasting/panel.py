@@ -363,12 +363,18 @@ def _groups(series: pl.DataFrame, path: Path | None) -> dict[str, Strings]:
     if path is not None:
         if not path.is_file():
             raise PanelError(path, "there is no such file", "Run `sellthrough build` first; it writes the groups.")
-        table = scan(path).collect()
+        try:
+            table = scan(path).collect().with_columns(pl.all().cast(pl.String))
+        except pl.exceptions.PolarsError as error:
+            reason = str(error).splitlines()[0].rstrip(".")
+            raise PanelError(
+                path, f"its codes cannot be read ({reason})", "Give a column of the key and columns of text."
+            ) from error
         common = [name for name in series.columns if name in table.columns]
         if not common:
             raise PanelError(path, "it has no column of the key", f"Expected one of {', '.join(series.columns)}.")
         found = series.join(
-            table.with_columns(pl.all().cast(pl.String)).unique(common, keep="last", maintain_order=True),
+            table.unique(common, keep="last", maintain_order=True),
             on=common, how="left", maintain_order="left",
         )  # fmt: skip
     return {name: found[name].fill_null("").to_numpy().astype(np.str_) for name in found.columns}

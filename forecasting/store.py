@@ -71,6 +71,7 @@ def whole(target: Path, mark: str) -> Iterator[Path]:
     try:
         yield beside
         beside.chmod(0o755)
+        _settle(beside)
         try:
             beside.rename(target)
         except OSError:
@@ -79,6 +80,14 @@ def whole(target: Path, mark: str) -> Iterator[Path]:
                 beside.rename(target)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def _settle(folder: Path) -> None:
+    """See that all files are on the disk, so that no loss of power leaves a folder in its place with files that are not whole."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
 
 
 def remove(path: Path) -> None:

@@ -199,3 +199,12 @@ def test_a_good_week_is_kept_though_the_shelf_ran_empty():
 )
 def test_demand_classes_are_those_of_syntetos_and_boylan(values, expected):
     assert demand_panel.demand_class(np.array([values], dtype=float), new_below_weeks=13).tolist() == [expected]
+
+
+@pytest.mark.parametrize("codes", [b"", b"PAR1", "sku_code,category\nS,\u00c4\n".encode("latin-1")])
+def test_a_file_of_codes_that_cannot_be_read_is_refused_in_one_line(panel_file, tmp_path, codes):
+    path = tmp_path / ("codes.parquet" if codes.startswith(b"PAR1") else "codes.csv")
+    path.write_bytes(codes)
+    with pytest.raises(PanelError, match="its codes cannot be read") as refused:
+        demand_panel.load(panel_file({CELL: [1, 2]}), groups=path)
+    assert "\n" not in str(refused.value)

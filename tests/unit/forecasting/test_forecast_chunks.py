@@ -14,6 +14,7 @@ from forecasting import panel as demand_panel
 from forecasting.baselines import naive
 from forecasting.cells import pool
 from forecasting.chunks import Origin, Plan, forecast_chunk, frame_of
+from forecasting.errors import ForecastError
 from forecasting.series import PARTS, SeriesForecast
 from forecasting.settings import ForecastSettings
 
@@ -169,3 +170,8 @@ def test_spark_can_run_it_over_batches_of_a_partition(panel, monkeypatch):
     found = pl.DataFrame(pa.Table.from_batches(batches))
     assert without_cost(found).equals(without_cost(forecast_chunk(frame, plan)))
     assert list(executor(iter([]))) == []
+
+
+def test_a_group_cannot_be_called_as_a_column_of_the_chunk(panel):
+    with pytest.raises(ForecastError, match="No key, driver or group can be called quantity"):
+        replace(plan_of(panel), groups=("sku_code", "quantity"))

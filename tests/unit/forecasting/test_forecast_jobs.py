@@ -337,6 +337,17 @@ def test_a_run_without_a_readable_record_is_made_again(panel_file, network, tmp_
     assert [folder.name for folder in (tmp_path / "runs").iterdir()] == [first.run]
 
 
+def test_all_files_of_a_folder_are_on_the_disk_before_it_takes_its_place(tmp_path, monkeypatch):
+    settled, sync = set(), os.fsync
+    monkeypatch.setattr(os, "fsync", lambda handle: (settled.add(os.fstat(handle).st_ino), sync(handle)))
+    with store.whole(tmp_path / "work", "job.json") as beside:
+        (beside / "in").mkdir()
+        for name in ("in/00000.parquet", "plan.pickle"):
+            (beside / name).write_text("something")
+        assert not settled
+    assert settled == {path.stat().st_ino for path in (tmp_path / "work").rglob("*.*")}
+
+
 def test_a_work_folder_without_a_readable_job_is_laid_out_again(panel_file, network, tmp_path):
     path = panel_file(network)
     prepared = jobs.prepare(path, tmp_path, origins=1)
