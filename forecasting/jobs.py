@@ -163,7 +163,7 @@ def forecast_group(out_dir: Path, run: str, group: int) -> int:
     work = store.work_folder(out_dir, run)
     try:
         todo = [
-            chunk for chunk in range(group, len(_read_job(work)["chunks"]), GROUPS) if not _out(work, chunk).is_file()
+            chunk for chunk in range(group, len(_read_job(work)["chunks"]), GROUPS) if not _is_done(_out(work, chunk))
         ]
         for chunk in todo:
             _forecast_one(work, chunk)
@@ -410,6 +410,15 @@ def _chunks(
 
 def _out(work: Path, chunk: int) -> Path:
     return work / OUT / f"{chunk:05}.parquet"
+
+
+def _is_done(out: Path) -> bool:
+    """Whether a chunk's forecasts are there and whole."""
+    try:
+        pl.read_parquet_schema(out)
+    except (pl.exceptions.PolarsError, OSError):
+        return False
+    return True
 
 
 def _read_job(work: Path) -> dict[str, Any]:

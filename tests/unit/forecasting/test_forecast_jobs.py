@@ -348,6 +348,15 @@ def test_all_files_of_a_folder_are_on_the_disk_before_it_takes_its_place(tmp_pat
     assert settled == {path.stat().st_ino for path in (tmp_path / "work").rglob("*.*")}
 
 
+def test_a_chunk_that_is_not_whole_is_done_again(panel_file, network, tmp_path):
+    prepared = jobs.prepare(panel_file(network), tmp_path, origins=1)
+    jobs.forecast_group(tmp_path, prepared.run, 0)
+    out = store.work_folder(tmp_path, prepared.run) / "out" / "00000.parquet"
+    out.write_bytes(out.read_bytes()[:50])
+    assert jobs.forecast_group(tmp_path, prepared.run, 0) == 1
+    assert jobs.forecast_group(tmp_path, prepared.run, 0) == 0
+
+
 def test_a_work_folder_without_a_readable_job_is_laid_out_again(panel_file, network, tmp_path):
     path = panel_file(network)
     prepared = jobs.prepare(path, tmp_path, origins=1)
