@@ -33,6 +33,7 @@ TSB_SIZE_ALPHAS = np.array([0.02, 0.05, 0.1, 0.2, 0.4])
 TSB_CHANCE_ALPHAS = np.array([0.02, 0.05, 0.1, 0.2, 0.4])
 CROSTON_ALPHA = 0.1
 LONGEST_BUCKET = 8
+MIXTURE_STEPS = 50
 TINY = 1e-300
 
 
@@ -118,40 +119,70 @@ def smooth(quantity: Floats, alphas: Floats = ALPHAS) -> tuple[Floats, Floats, F
     return level[at], alphas[best], loss[at]
 
 
-def smooth_averaged(quantity: Floats, alphas: Floats = ALPHAS) -> Floats:
-    """(N,) last levels, averaged over all constants by how well each fits: a year of noisy weeks does not single one out.
+def smooth_averaged(
+    quantity: Floats, weight: Floats | None = None, share: Floats | None = None, alphas: Floats = ALPHAS
+) -> Floats:
+    """(N,) last levels, averaged over all constants by how likely each is: a year of noisy weeks does not single one out.
 
     Akaike weights: exp(-AIC / 2), with AIC = n log(mean squared error) + the same for all (Kolassa 2011, "Combining
-    exponential smoothing forecasts using Akaike weights"). NaN for a series of which nothing is known.
+    exponential smoothing forecasts using Akaike weights"), times how common the constant is. NaN for a series of which
+    nothing is known.
+
+    Args:
+        quantity: (N, T); NaN where unknown.
+        weight: (N, T) of each week's squared error, as the inverse of its variance; alike where None.
+        share: (A,) of series that have each constant (`shares_of_constants`); alike where None.
+        alphas: (A,) ascending constants.
     """
-    level, loss = _levels(quantity, alphas)
+    level, loss = _levels(quantity, alphas, weight)
+    likely = _likely(quantity, loss) * (1.0 if share is None else share[:, None])
+    return np.asarray((likely * level).sum(axis=0) / likely.sum(axis=0))
+
+
+def shares_of_constants(quantity: Floats, weight: Floats | None = None, alphas: Floats = ALPHAS) -> Floats:
+    """(A,) shares of the series that have each constant, by which a series is told what is usual: an empirical prior.
+
+    Expectation-maximisation for the weights of a mixture with known parts (Dempster, Laird and Rubin 1977), with one
+    series' worth of each constant beside those that are seen.
+    """
+    likely = _likely(quantity, _levels(quantity, alphas, weight)[1])
+    likely = likely[:, np.isfinite(likely).all(axis=0)]
+    share = np.full(len(alphas), 1.0 / len(alphas))
+    for _ in range(MIXTURE_STEPS):
+        posterior = share[:, None] * likely
+        share = ((posterior / posterior.sum(axis=0)).sum(axis=1) + 1.0) / (likely.shape[1] + len(alphas))
+    return share
+
+
+def _likely(quantity: Floats, loss: Floats) -> Floats:
+    """(A, N) likelihood of each constant beside that of the best."""
     log = np.log(np.maximum(loss, TINY))
-    weight = np.exp(-0.5 * (~np.isnan(quantity)).sum(axis=1) * (log - log.min(axis=0)))
-    return np.asarray((weight * level).sum(axis=0) / weight.sum(axis=0))
+    return np.asarray(np.exp(-0.5 * (~np.isnan(quantity)).sum(axis=1) * (log - log.min(axis=0))))
 
 
-def _levels(quantity: Floats, alphas: Floats) -> tuple[Floats, Floats]:
+def _levels(quantity: Floats, alphas: Floats, weight: Floats | None = None) -> tuple[Floats, Floats]:
     """(A, N) last level and mean squared one-step error for each constant, from its best first level."""
     size, length = quantity.shape
     known = ~np.isnan(quantity)
     value = np.where(known, quantity, 0.0)
+    weight = np.where(known, 1.0 if weight is None else weight, 0.0)
     level = np.zeros((len(alphas), size))  # the level that a first level of 0 would have led to
-    weight = np.ones((len(alphas), size))  # how much of the first level is left in it
+    left = np.ones((len(alphas), size))  # how much of the first level is left in it
     square, product, leverage = np.zeros((3, len(alphas), size))
     step = alphas[:, None]
     for week in range(length):
         seen = known[:, week]
         error = np.where(seen, value[:, week] - level, 0.0)
-        reach = np.where(seen, weight, 0.0)
-        square += error * error
-        product += error * reach
-        leverage += reach * reach
+        reach = np.where(seen, left, 0.0)
+        square += weight[:, week] * error * error
+        product += weight[:, week] * error * reach
+        leverage += weight[:, week] * reach * reach
         level += step * error
-        weight -= step * reach
+        left -= step * reach
     with np.errstate(divide="ignore", invalid="ignore"):
         first = product / leverage
-        loss = np.maximum(square - product * first, 0.0) / known.sum(axis=1)
-    return level + weight * first, loss
+        loss = np.maximum(square - product * first, 0.0) / weight.sum(axis=1)
+    return level + left * first, loss
 
 
 def seasonal_naive(quantity: Floats, horizon: int, season: int = SEASON, cycle: int = CYCLE) -> Floats:

@@ -23,11 +23,12 @@ from forecasting.baselines import (
 )
 from forecasting.global_model import LIGHTGBM, SEASONAL_SES, GlobalModel, lightgbm_direct, seasonal_ses
 from forecasting.panel import Floats, Strings
-from forecasting.profile import LARGEST_LOG, driver_logs
+from forecasting.profile import LARGEST_LOG, course_logs, driver_logs
 from forecasting.series import Forecaster, Series, SeriesForecast
 from forecasting.settings import ForecastSettings
 
 PROPHET = "prophet_batch"
+SEASON = "season"
 PART_OF = {"price_ratio": "price", "holiday_share": "holiday", "festival_share": "holiday"}
 """The part that a driver's effect is shown as; that of others is shown as promotion."""
 
@@ -35,11 +36,12 @@ PART_OF = {"price_ratio": "price", "holiday_share": "holiday", "festival_share":
 def forecast_prophet(series: Series, settings: ForecastSettings, learned: GlobalModel | None = None) -> SeriesForecast:
     """Prophet where a cell has the history for it; weeks of an empty shelf and a cell's first are left out of the fit.
 
-    What drivers (price, promotions, holidays) multiply demand by is learnt from all series: one to two years of one cell say
-    too little of it. So Prophet fits what they leave, and its forecast is multiplied by what they will do.
+    What season, growth and drivers (price, promotions, holidays) multiply demand by is learnt from all series: one to two years of
+    one cell say too little of it. So Prophet fits what they leave, a season of the cell's own among it, and its forecast is
+    multiplied by what they will do.
     """
     quantity, future, past = series.quantity, series.future, len(series.dates)
-    factors = _driver_factors(series, learned)
+    factors = _factors(series, learned)
     whole = np.prod(list(factors.values()), axis=0)
     known = demand_known(series, settings) / whole[:, :past]
     count = (~np.isnan(known)).sum(axis=1)
@@ -81,22 +83,26 @@ def forecast_prophet(series: Series, settings: ForecastSettings, learned: Global
     )
 
 
-def _driver_factors(series: Series, learned: GlobalModel | None) -> dict[str, Floats]:
-    """Part -> (N, T + H) what its drivers multiply demand by; one where nothing was learnt."""
+def _factors(series: Series, learned: GlobalModel | None) -> dict[str, Floats]:
+    """Part -> (N, T + H) what it multiplies demand by; one where nothing was learnt."""
     shape = (len(series.quantity), len(series.dates) + len(series.future))
-    logs = {part: np.zeros(shape) for part in ("holiday", "price", "promotion")}
-    for driver, values in (driver_logs(learned.profile, series) if learned else {}).items():
-        logs[PART_OF.get(driver, "promotion")] += values
+    logs = {part: np.zeros(shape) for part in (SEASON, "holiday", "price", "promotion")}
+    if learned:
+        logs[SEASON] += course_logs(learned.profile, series)
+        for driver, values in driver_logs(learned.profile, series).items():
+            logs[PART_OF.get(driver, "promotion")] += values
     return {part: np.exp(np.clip(log, -LARGEST_LOG, LARGEST_LOG)) for part, log in logs.items()}
 
 
 def _parts(fit: prophet_batch.BatchForecast, factors: dict[str, Floats]) -> dict[str, Floats]:
-    """Trend and season as Prophet has them, then what the drivers add to all before them."""
-    parts = {"trend": fit.components["trend"], "season": fit.mean - fit.components["trend"]}
-    so_far = fit.mean
+    """The trend; what the cell's season and that of all add to it; then what the drivers add to all before them."""
+    trend = fit.components["trend"]
+    so_far = fit.mean * factors[SEASON]
+    parts = {"trend": trend, SEASON: so_far - trend}
     for part, factor in factors.items():
-        parts[part] = so_far * (factor - 1.0)
-        so_far = so_far * factor
+        if part != SEASON:
+            parts[part] = so_far * (factor - 1.0)
+            so_far = so_far * factor
     return parts
 
 

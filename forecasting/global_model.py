@@ -1,9 +1,9 @@
-"""One gradient-boosted model for all series, and a seasonal smoothing whose season and drivers are learnt from all of them.
+"""One gradient-boosted model for all series, and a smoothing whose season, growth and drivers are learnt from all of them.
 
 `train` is called once per origin, on all series or on any sample of them; what it returns is plain data (the booster as
 text) and is handed to chunks, which then give the same numbers as the whole would.
 
-Series are divided by what season and drivers explain (`profile`) and by their own recent level, so that the booster sees
+Series are divided by what season, growth and drivers explain (`profile`) and by their own recent level, so that the booster sees
 series of any size alike. One model serves all periods ahead, with the step as a feature (a direct forecast: nothing is fed
 back). Each row of training is a series at one earlier time and one step ahead, and knows nothing after that time but
 calendar and drivers.
@@ -17,7 +17,14 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting import profile
-from forecasting.baselines import YOUNG_WEIGHT, demand_known, share_after_first, smooth_averaged, with_young
+from forecasting.baselines import (
+    YOUNG_WEIGHT,
+    demand_known,
+    share_after_first,
+    shares_of_constants,
+    smooth_averaged,
+    with_young,
+)
 from forecasting.panel import Bools, Floats, Strings
 from forecasting.profile import Profile
 from forecasting.series import Forecaster, Series, SeriesForecast
@@ -43,8 +50,9 @@ class GlobalModel:
     """What was learnt from all series up to an origin.
 
     Attributes:
-        profile: season and drivers.
+        profile: season, growth and drivers.
         young_share: weekly sales of a young series as a share of its first week's.
+        constants: (A,) share of the series that have each smoothing constant, once the profile is taken out; None where all are alike.
         booster: LightGBM's own text; None where it could not be trained.
         problem: why not, in words.
         recent: group name -> (G, 1 + len(GROUP_WINDOWS)) mean of a series of the group over the last year, and of the
@@ -55,6 +63,7 @@ class GlobalModel:
 
     profile: Profile
     young_share: float
+    constants: Floats | None = None
     booster: str | None = None
     problem: str | None = None
     recent: dict[str, Floats] = field(default_factory=dict)
@@ -84,21 +93,21 @@ def train(series: Series, settings: ForecastSettings, horizon: int) -> GlobalMod
     known = demand_known(series, settings)
     shape = profile.fit(series, known, settings.season_groups, settings.season_order, settings.season_prior)
     share = share_after_first(series.quantity)
-    try:
-        lightgbm = importlib.import_module("lightgbm")
-    except (ImportError, OSError) as error:
-        return GlobalModel(shape, share, problem=f"LightGBM cannot be loaded ({error}); the pool runs without it.")
     factor = profile.factors(shape, series)
     deflated = known / factor[:, : known.shape[1]]
     rng = np.random.default_rng(settings.seed)
     picked = _sample(len(known), settings.global_series, rng)
+    constants = shares_of_constants(deflated[picked], factor[picked, : known.shape[1]])
+    model = GlobalModel(shape, share, constants)
+    try:
+        lightgbm = importlib.import_module("lightgbm")
+    except (ImportError, OSError) as error:
+        return replace(model, problem=f"LightGBM cannot be loaded ({error}); the pool runs without it.")
     sample = _take(series, picked)
     history = _history(deflated[picked], sample.quantity / factor[picked, : known.shape[1]], share)
     cell, week, step = _training_rows(history, horizon, settings.global_rows, rng)
     if len(cell) < settings.global_least_rows:
-        return GlobalModel(
-            shape, share, problem=f"Only {len(cell)} rows to train LightGBM on; the pool runs without it."
-        )
+        return replace(model, problem=f"Only {len(cell)} rows to train LightGBM on; the pool runs without it.")
     factor = factor[picked]
     usual = _usual(history, cell, week, share)
     sold = usual > 0.0
@@ -113,24 +122,26 @@ def train(series: Series, settings: ForecastSettings, horizon: int) -> GlobalMod
         features, target, weight=weight / weight.mean(), params={"max_bin": 127, "verbose": -1}, free_raw_data=True
     )
     booster = lightgbm.train(_parameters(settings), data, num_boost_round=settings.global_rounds)
-    return GlobalModel(
-        shape,
-        share,
-        booster.model_to_string(),
-        None,
-        {name: levels[:, -1] for name, (_, levels) in groups.items()},
-        {name: codes for name, (codes, _) in groups.items()},
-        len(cell),
+    return replace(
+        model,
+        booster=booster.model_to_string(),
+        recent={name: levels[:, -1] for name, (_, levels) in groups.items()},
+        codes={name: codes for name, (codes, _) in groups.items()},
+        rows=len(cell),
     )
 
 
 def seasonal_ses(model: GlobalModel) -> Forecaster:
-    """Exponential smoothing of what season and drivers leave, times what they will do."""
+    """Exponential smoothing of what season, growth and drivers leave, times what they will do.
+
+    A week's variance is taken to be in proportion to its mean, so a week counts by the factor that it was divided by.
+    """
 
     def forecast(series: Series, settings: ForecastSettings) -> SeriesForecast:
         factor = profile.factors(model.profile, series)
         length = len(series.dates)
-        level = smooth_averaged(demand_known(series, settings) / factor[:, :length])
+        past = factor[:, :length]
+        level = smooth_averaged(demand_known(series, settings) / past, past, model.constants)
         return with_young(level[:, None] * factor[:, length:], SEASONAL_SES, series, settings, model.young_share)
 
     return forecast

@@ -43,7 +43,8 @@ def _model(values: dict[str, Any]) -> GlobalModel:
     profile = values["profile"]
     for part in ("deviation", "codes"):
         profile[part] = {name: np.array(array) for name, array in profile[part].items()}
-    profile["season"] = np.array(profile["season"], dtype=np.float64)
+    profile["course"] = np.array(profile["course"], dtype=np.float64)
+    values["constants"] = np.array(values["constants"], dtype=np.float64)
     for part in ("recent", "codes"):
         values[part] = {name: np.array(array) for name, array in values[part].items()}
     return GlobalModel(**{**values, "profile": Profile(**profile)})

@@ -1,11 +1,12 @@
-"""What moves all series of a group together: the yearly season and the drivers known ahead, as factors around a level.
+"""What moves all series of a group together: the yearly season, growth, and the drivers known ahead, as factors around a level.
 
-    log E[y_it] = a_i + f(t)' (b + d_g) + x_it' c + trend
+    log E[y_it] = a_i + f(t)' (b + d_g) + x_it' c
 
 Poisson regression with a level a_i of its own for each series, which is concentrated out (Hausman, Hall and Griliches 1984;
-consistent for any distribution with this mean: Wooldridge 1999). f are Fourier terms, x the drivers. b and c are the same for
-all series; d_g is a group's own deviation, drawn towards zero by a normal prior, on a likelihood divided by the group's
-dispersion. A linear trend keeps growth from passing for season; it is not part of the factor.
+consistent for any distribution with this mean: Wooldridge 1999). f are Fourier terms and growth, x the drivers. b and c are the
+same for all series; d_g is a group's own deviation, drawn towards zero by a normal prior, on a likelihood divided by the group's
+dispersion. Growth is linear up to the origin and stops there: it brings earlier weeks to the level of today, and is not carried
+ahead.
 """
 
 from dataclasses import dataclass, field
@@ -30,14 +31,14 @@ class Profile:
     """Effects, to be applied to any series at any time.
 
     Attributes:
-        season: (2K,) of the Fourier terms, for all.
-        deviation: group name -> (G, 2K), of the codes in `codes`.
+        course: (2K + 1,) of the Fourier terms and of a year's growth, for all.
+        deviation: group name -> (G, 2K + 1), of the codes in `codes`.
         codes: group name -> (G,) ascending.
         shared, own: driver -> effect on the log of demand; a driver acts by its difference from `centre`.
         centre: driver -> its mean in the history.
     """
 
-    season: Floats
+    course: Floats
     deviation: dict[str, Floats] = field(default_factory=dict)
     codes: dict[str, Strings] = field(default_factory=dict)
     shared: dict[str, float] = field(default_factory=dict)
@@ -56,49 +57,53 @@ def fit(series: Series, known: Floats, season_groups: tuple[str, ...], order: in
         group_prior: standard deviation of a group's deviation.
     """
     length = len(series.dates)
-    fourier = _fourier(series.dates, order)
+    design = _design(series.dates, series.dates[-1], order)
     weight = (~np.isnan(known)).astype(np.float64)
     y = np.where(weight > 0, np.maximum(np.nan_to_num(known), 0.0), 0.0)
     shared = {name: values[:length] for name, values in series.shared.items() if np.ptp(values[:length]) > 0}
     own = {name: values[:, :length] for name, values in series.own.items() if np.nanstd(values[:, :length]) > 0}
     centre = {name: float(np.nanmean(values)) for name, values in (shared | own).items()}
     spread = {name: max(float(np.nanstd(values)), 1e-9) for name, values in (shared | own).items()}
-    common = np.column_stack([fourier, *((v - centre[k]) / spread[k] for k, v in shared.items()), _trend(length)])
+    common = np.column_stack([design, *((v - centre[k]) / spread[k] for k, v in shared.items())])
     personal = [np.nan_to_num((v - centre[k]) / spread[k]) for k, v in own.items()]
     effect = _pooled(y, weight, common, personal)
-    at = 2 * order
+    at = design.shape[1]
     shared_effect = {name: float(effect[at + i] / spread[name]) for i, name in enumerate(shared)}
     at = common.shape[1]
     own_effect = {name: float(effect[at + i] / spread[name]) for i, name in enumerate(own)}
     mean = _expected(y, weight, common, personal, effect)
-    profile = Profile(effect[: 2 * order], {}, {}, shared_effect, own_effect, centre)
+    profile = Profile(effect[: design.shape[1]], {}, {}, shared_effect, own_effect, centre)
     for name in season_groups:
         if name not in series.groups:
             continue
         codes, member = np.unique(series.groups[name], return_inverse=True)
         sold, expected = (group_sums(member, len(codes), values) for values in (y, mean))
-        deviation = _deviations(sold, expected, np.column_stack([fourier, _trend(length)]), 2 * order, group_prior)
+        deviation = _deviations(sold, expected, design, group_prior)
         profile.deviation[name], profile.codes[name] = deviation, codes
-        mean = mean * np.exp((deviation @ fourier.T)[member])
+        mean = mean * np.exp((deviation @ design.T)[member])
         mean *= (y.sum(axis=1) / np.maximum(mean.sum(axis=1), 1e-12))[:, None]
     return profile
 
 
 def factors(profile: Profile, series: Series) -> Floats:
     """(N, T + H) what a usual week's demand is multiplied by."""
+    log = course_logs(profile, series)
+    for values in driver_logs(profile, series).values():
+        log += values
+    return np.asarray(np.exp(np.clip(log, -LARGEST_LOG, LARGEST_LOG)))
+
+
+def course_logs(profile: Profile, series: Series) -> Floats:
+    """(N, T + H) logarithm of what season and growth multiply demand by."""
     dates = np.concatenate([series.dates, series.future])
-    fourier = _fourier(dates, len(profile.season) // 2)
-    size = len(series.quantity)
-    effect = np.broadcast_to(profile.season, (size, len(profile.season))).copy()
+    design = _design(dates, series.dates[-1], len(profile.course) // 2)
+    effect = np.tile(profile.course, (len(series.quantity), 1))
     for name, codes in profile.codes.items():
         if name in series.groups:
             place = np.clip(np.searchsorted(codes, series.groups[name]), 0, len(codes) - 1)
             found = codes[place] == series.groups[name]
             effect += np.where(found[:, None], profile.deviation[name][place], 0.0)
-    log = effect @ fourier.T
-    for values in driver_logs(profile, series).values():
-        log += values
-    return np.asarray(np.exp(np.clip(log, -LARGEST_LOG, LARGEST_LOG)))
+    return np.asarray(effect @ design.T)
 
 
 def driver_logs(profile: Profile, series: Series) -> dict[str, Floats]:
@@ -116,14 +121,13 @@ def driver_logs(profile: Profile, series: Series) -> dict[str, Floats]:
     return shared | own
 
 
-def _fourier(dates: Dates, order: int) -> Floats:
-    turn = 2 * np.pi * dates.astype("datetime64[D]").astype(np.int64) / YEAR_DAYS
+def _design(dates: Dates, origin: np.datetime64, order: int) -> Floats:
+    """(T, 2K + 1) Fourier terms of the year, and the years to the origin, none after it."""
+    day = dates.astype("datetime64[D]").astype(np.int64)
+    turn = 2 * np.pi * day / YEAR_DAYS
     waves = [wave(k * turn) for k in range(1, order + 1) for wave in (np.sin, np.cos)]
-    return np.column_stack(waves) if waves else np.empty((len(dates), 0))
-
-
-def _trend(length: int) -> Floats:
-    return np.linspace(-1.0, 1.0, length)
+    to_origin = np.minimum(day - origin.astype("datetime64[D]").astype(np.int64), 0) / YEAR_DAYS
+    return np.column_stack([*waves, to_origin])
 
 
 def _expected(y: Floats, weight: Floats, common: Floats, personal: list[Floats], effect: Floats) -> Floats:
@@ -162,8 +166,8 @@ def _pooled(y: Floats, weight: Floats, common: Floats, personal: list[Floats]) -
     return effect
 
 
-def _deviations(sold: Floats, expected: Floats, design: Floats, seasonal: int, prior: float) -> Floats:
-    """(G, seasonal) what the groups' totals (G, T) add to what is expected of them: a level, a season and a trend each."""
+def _deviations(sold: Floats, expected: Floats, design: Floats, prior: float) -> Floats:
+    """(G, 2K + 1) what the groups' totals (G, T) add to what is expected of them: season and growth, around a level each."""
     groups, width = len(sold), design.shape[1] + 1
     design = np.column_stack([np.ones(len(design)), design])
     precision = np.full(width, 1.0 / prior**2)
@@ -184,7 +188,7 @@ def _deviations(sold: Floats, expected: Floats, design: Floats, seasonal: int, p
         effect = effect + np.clip(step, -1.0, 1.0)
         if np.abs(step).max(initial=0.0) < STEP_DONE:
             break
-    return effect[:, 1 : 1 + seasonal]
+    return effect[:, 1:]
 
 
 def group_sums(member: npt.NDArray[np.intp], groups: int, values: Floats) -> Floats:

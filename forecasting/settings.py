@@ -12,11 +12,11 @@ WEEKLY_PROPHET = ProphetSettings(
     n_changepoints=0,
     yearly_seasonality=2,
     weekly_seasonality=False,
-    seasonality_prior_scale=0.03,
+    seasonality_prior_scale=0.01,
 )
-"""A level and a yearly season of two harmonics under a tight prior, so that it shows where the history insists on it. A trend
-carried eight weeks ahead costs more than it gives on one or two years of intermittent demand; docs/explanation/forecasting.md
-has the figures."""
+"""A level and, on top of the season that all series have, one of the cell's own: two harmonics under a tight prior, so that it
+shows where the history insists on it. A trend carried eight weeks ahead costs more than it gives on one or two years of
+intermittent demand; docs/explanation/forecasting.md has the figures."""
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,9 @@ class ForecastSettings:
             place.
         min_training_weeks: weeks that the panel must have before a backtest's origin.
         young_share: what a week of a young series sells, as a share of its first; a run puts in what its panel shows.
-        season_groups: groups that have a yearly season of their own, the wider first; each is drawn towards the one before.
+        season_groups: groups that have a yearly season and growth of their own, the wider first; each is drawn towards the one before.
         season_order: harmonics of that season.
-        season_prior: standard deviation of a group's season around the wider one's, on the log of demand.
+        season_prior: standard deviation of a group's season, and of its growth in a year, around the wider one's, on the log of demand.
         seed: of whatever is drawn: series and rows that the global model is trained on.
         threads: that LightGBM may use; the numbers are the same for one setting.
         global_series, global_rows: how many series and rows the global model is trained on at most.
@@ -77,7 +77,7 @@ class ForecastSettings:
     global_tweedie_power: float = 1.5
     global_weight_power: float = 0.5
     default_model: str = "seasonal_ses"
-    ensemble_members: tuple[str, ...] = ("ses", "seasonal_ses", "lightgbm", "prophet_batch")
+    ensemble_members: tuple[str, ...] = ("seasonal_ses", "lightgbm", "prophet_batch")
     champion_origins: int = 3
     champion_margin: float = 0.01
     champion_bias: float = 0.3
@@ -92,6 +92,6 @@ def settings_for(every: Literal["week", "day"]) -> ForecastSettings:
     spans = ("min_history_weeks", "new_below_weeks", "longest_empty_weeks", "min_training_weeks")
     return replace(
         weekly,
-        prophet=replace(weekly.prophet, weekly_seasonality=3),
+        prophet=replace(weekly.prophet, weekly_seasonality=3, seasonality_prior_scale=0.03),
         **{name: 7 * getattr(weekly, name) for name in spans},
     )

@@ -126,7 +126,7 @@ def run(
         means = {name: candidate.mean for name, candidate in candidates.items()}
         means |= ensembles.simple(means, settings.ensemble_members) | {OURS: best}
         if drivers:
-            means[WITHOUT_PLANS] = pool(None)[PROPHET](replace(series, shared={}, own={}), settings).mean
+            means[WITHOUT_PLANS] = pool(None)[PROPHET](replace(series, shared={}, own={}), alone(settings)).mean
         if peers is not None:
             means |= peer_forecasts(series, peers, work.with_name(f"{work.name}_{length}"), result.seconds)
         for name, mean in means.items():
@@ -139,6 +139,11 @@ def run(
         spent for name, spent in result.seconds.items() if name not in PEERS
     )
     return result
+
+
+def alone(settings: ForecastSettings) -> ForecastSettings:
+    """Prophet as it is best without what is learnt from all series: the season is then the cell's own, and needs more room."""
+    return replace(settings, prophet=replace(settings.prophet, seasonality_prior_scale=0.03))
 
 
 def pool_forecasts(series: Series, settings: ForecastSettings, seconds: dict[str, float]) -> dict[str, SeriesForecast]:

@@ -90,12 +90,28 @@ def test_seasonal_naive_takes_what_was_sold_and_clips_returns():
     assert result.model.tolist() == ["seasonal_naive"]
 
 
+def test_the_season_that_all_have_is_in_the_forecast_and_growth_brings_the_past_to_today():
+    wave, yearly = 0.3, 0.5
+    dates = np.concatenate([DATES, FUTURE])
+    turn = 2 * np.pi * dates.astype("datetime64[D]").astype(np.int64) / 365.25
+    to_origin = np.minimum((dates - DATES[-1]).astype("timedelta64[D]").astype(np.int64), 0) / 365.25
+    mean = 10.0 * np.exp(wave * np.sin(turn) + yearly * to_origin)
+    learned = GlobalModel(Profile(np.array([wave, 0.0, yearly])), 0.25)
+    series = Series(DATES, mean[None, :WEEKS], np.zeros((1, WEEKS), bool), FUTURE)
+
+    result = forecast_prophet(series, ForecastSettings(), learned)
+
+    assert result.mean[0] == pytest.approx(mean[WEEKS:])
+    assert result.parts["trend"][0] == pytest.approx([10.0] * 4)
+    assert result.parts["season"][0] == pytest.approx(mean[WEEKS:] - 10.0)
+
+
 def test_what_promotions_are_known_to_do_is_in_the_forecast_and_shown_as_a_part():
     promoted = np.zeros(WEEKS + 4)
     promoted[[5, 19, 33, 47, WEEKS + 1]] = 1.0
     history = 10.0 * np.where(promoted[:WEEKS] > 0, 3.0, 1.0)[None, :]
     learned = GlobalModel(
-        Profile(np.zeros(2), own={"promotion_share": float(np.log(3))}, centre={"promotion_share": 0.0}), 0.25
+        Profile(np.zeros(3), own={"promotion_share": float(np.log(3))}, centre={"promotion_share": 0.0}), 0.25
     )
     series = Series(DATES, history, np.zeros((1, WEEKS), bool), FUTURE, own={"promotion_share": promoted[None, :]})
 

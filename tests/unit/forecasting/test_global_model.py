@@ -113,7 +113,20 @@ def test_growth_is_not_taken_for_season():
     growing = np.exp(0.01 * np.arange(52))[None] * np.full((4, 1), 20.0)
     series = Series(dates[:52], growing, np.zeros((4, 52), dtype=np.bool_), dates[52:])
     found = profile.fit(series, growing, (), 1, 0.1)
-    assert np.abs(np.log(profile.factors(found, series))).max() < 0.05
+    to_origin = np.minimum(np.arange(60) - 51, 0)
+    assert np.abs(np.log(profile.factors(found, series)) - 0.01 * to_origin).max() < 0.05
+
+
+def test_each_sku_has_its_own_growth_and_the_forecast_begins_where_it_has_come_to():
+    dates = MONDAY + 7 * np.arange(112)
+    slope = np.repeat([0.005, -0.005], 30)[:, None]
+    truth = 20.0 * np.exp(slope * np.minimum(np.arange(112) - 103, 0))
+    drawn = np.random.default_rng(7).poisson(truth[:, :104]).astype(np.float64)
+    groups = {"sku_code": np.repeat(["UP", "DOWN"], 30)}
+    series = Series(dates[:104], drawn, np.zeros(drawn.shape, dtype=np.bool_), dates[104:], groups=groups)
+    mean = seasonal_ses(train(series, SMALL, HORIZON))(series, SMALL).mean
+    for sku in (slice(0, 30), slice(30, 60)):
+        assert mean[sku].mean() == pytest.approx(20.0, rel=0.05)
 
 
 @pytest.mark.parametrize("make", [seasonal_ses, lightgbm_direct])

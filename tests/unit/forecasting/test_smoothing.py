@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from forecasting import baselines
-from forecasting.baselines import smooth, smooth_averaged
+from forecasting.baselines import shares_of_constants, smooth, smooth_averaged
 from forecasting.series import Series
 from forecasting.settings import ForecastSettings
 
@@ -60,7 +60,26 @@ def test_averaged_levels_weigh_by_how_well_each_constant_fits():
     quantity = np.array([[2.0, 6.0]])
     assert smooth(quantity, np.array([0.0]))[0][0] == pytest.approx(4)
     assert smooth(quantity, np.array([1.0]))[0][0] == pytest.approx(6)
-    assert smooth_averaged(quantity, np.array([0.0, 1.0]))[0] == pytest.approx((16 * 4 + 8 * 6) / 24)
+    both = np.array([0.0, 1.0])
+    assert smooth_averaged(quantity, alphas=both)[0] == pytest.approx((16 * 4 + 8 * 6) / 24)
+    assert smooth_averaged(quantity, share=np.array([0.75, 0.25]), alphas=both)[0] == pytest.approx(
+        (3 * 16 * 4 + 8 * 6) / 56
+    )
+
+
+def test_a_week_counts_as_much_as_its_weight_says():
+    quantity, weight = np.array([[2.0, NAN, 6.0]]), np.array([[3.0, 9.0, 1.0]])
+    assert smooth_averaged(quantity, weight, alphas=np.array([0.0]))[0] == pytest.approx(3)
+
+
+def test_shares_of_constants_tell_series_that_stay_from_series_that_wander():
+    rng = np.random.default_rng(3)
+    staying = 50 + rng.normal(0, 5, (200, 100))
+    wandering = 50 + rng.normal(0, 5, (100, 100)).cumsum(axis=1)
+    alphas = np.array([0.0, 0.8])
+    share = shares_of_constants(np.concatenate([staying, wandering, np.full((5, 100), NAN)]), alphas=alphas)
+    assert share == pytest.approx([2 / 3, 1 / 3], abs=0.03)
+    assert shares_of_constants(np.empty((0, 9)), alphas=alphas).tolist() == [0.5, 0.5]
 
 
 def test_a_constant_series_keeps_its_level_whatever_the_weights():
