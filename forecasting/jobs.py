@@ -150,6 +150,7 @@ def prepare(
     outset = _outset(out_dir, loaded, horizon_weeks, origins, model_settings or ForecastSettings())
     if store.stands(out_dir, outset.run):
         return Prepared(outset.run, ())
+    store.clear(out_dir, outset.run)
     work = store.work_folder(out_dir, outset.run)
     if store.read_json(work / JOB) is None:
         _tell(progress, 0, 3, "what all series have in common")
@@ -510,6 +511,7 @@ def _collect(work: Path, target: Path) -> tuple[int, dict[str, float]]:
             "cutoff_date": str(panel.cutoff) if panel.cutoff is not None else None,
             "series": panel.series.height,
             "panel": panel.digest,
+            "files": sorted(path.name for path in beside.iterdir()),
             "method": METHOD,
             "horizon_weeks": horizon,
             "settings": asdict(settings),

@@ -33,8 +33,15 @@ def work_folder(out_dir: Path, run: str) -> Path:
 
 
 def stands(out_dir: Path, run: str) -> bool:
-    """Whether the run is there and whole."""
-    return read_json(folder(out_dir, run) / RUN_FILE) is not None
+    """Whether the run is there, with all files that it says it has."""
+    known = read_json(folder(out_dir, run) / RUN_FILE)
+    return known is not None and all((folder(out_dir, run) / name).is_file() for name in known.get("files", ()))
+
+
+def clear(out_dir: Path, run: str) -> None:
+    """Remove what is left of a run that has lost a file."""
+    if folder(out_dir, run).is_dir() and not stands(out_dir, run):
+        remove(folder(out_dir, run))
 
 
 def read_json(path: Path) -> dict[str, Any] | None:

@@ -608,7 +608,9 @@ def explain(
 @main.command()
 @click.option("--by", required=True, help="Columns that make a group, with commas between: `sku_code,outlet_class`.")
 @click.option("--every", type=click.Choice(["week", "day"]), default="week", show_default=True)
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="The file [default: in forecast/].")
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), help="The Parquet file [default: in forecast/]."
+)
 @common
 def panel(settings: Settings, as_json: bool, by: str, every: Literal["week", "day"], out: Path | None) -> int:
     """Write a dense demand panel at another grain, with price, promotion and holidays ahead, from what is published."""
@@ -617,7 +619,7 @@ def panel(settings: Settings, as_json: bool, by: str, every: Literal["week", "da
     columns = [name.strip() for name in by.split(",") if name.strip()]
     try:
         path = panels.write(settings, columns, every, out)
-    except panels.UnknownColumn as error:
+    except (panels.UnknownColumn, panels.NotParquet) as error:
         raise click.UsageError(str(error)) from error
     if as_json:
         terminal.show_json({"file": str(path), "by": columns, "every": every})

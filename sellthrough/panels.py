@@ -42,6 +42,15 @@ SHARES = ("promotion", "holiday", "festival")
 BENEFITS = ("discount", "free")
 
 
+class NotParquet(SellthroughError):
+    """A panel was asked for in another format."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"A panel is written as Parquet, and {path.name} says otherwise. Let the name end in .parquet."
+        )
+
+
 class UnknownColumn(SellthroughError):
     """A panel was asked for by a column that nothing published has."""
 
@@ -63,12 +72,15 @@ def write(settings: Settings, by: Sequence[str], every: Every, out: Path | None 
 
     Raises:
         UnknownColumn: a column that is not one of COLUMNS.
+        NotParquet: the name of `out` ends otherwise.
         NotBuilt: nothing has been published yet.
     """
     by = list(dict.fromkeys(by))
     unknown = [name for name in by if name not in COLUMNS]
     if unknown or not by:
         raise UnknownColumn(unknown or ["nothing"])
+    if out is not None and out.suffix.lower() != ".parquet":
+        raise NotParquet(out)
     if not settings.published.exists():
         raise NotBuilt("Nothing has been published yet. Run `sellthrough run`.")
     path = out or settings.forecast / f"panel_{'_'.join(by)}_{every}.parquet"

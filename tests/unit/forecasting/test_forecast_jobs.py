@@ -322,6 +322,19 @@ def test_a_damaged_file_of_an_earlier_run_costs_no_later_run_its_forecast(panel_
         assert report.forecast.read_bytes() == fresh.forecast.read_bytes()
 
 
+@pytest.mark.parametrize("name", ["forecast.parquet", "candidates.parquet", "learned.json"])
+def test_a_run_that_has_lost_a_file_is_made_again(panel_file, network, tmp_path, name):
+    path = panel_file(network)
+    first = forecasting.run(path, tmp_path, origins=1)
+    lost = first.forecast.with_name(name)
+    expected = lost.read_bytes()
+    lost.unlink()
+    again = forecasting.run(path, tmp_path, origins=1)
+    assert (again.run, again.reused) == (first.run, False)
+    assert lost.read_bytes() == expected
+    assert forecasting.run(path, tmp_path, origins=1).reused
+
+
 @pytest.mark.parametrize("text", ["{", None])
 def test_a_run_without_a_readable_record_is_made_again(panel_file, network, tmp_path, text):
     path = panel_file(network)

@@ -93,5 +93,7 @@ def test_a_day_is_promoted_or_not(home: Settings) -> None:
 def test_what_cannot_be_written_is_refused_with_the_next_step(home: Settings, tmp_path: Path) -> None:
     with pytest.raises(panels.UnknownColumn, match=r"No panel by colour\. Possible: sku_code"):
         panels.write(home, ["sku_code", "colour"], "week")
+    with pytest.raises(panels.NotParquet, match=r"panel\.csv says otherwise\. Let the name end in \.parquet"):
+        panels.write(home, ["sku_code"], "week", tmp_path / "panel.csv")
     with pytest.raises(NotBuilt, match="sellthrough run"):
         panels.write(Settings(home=tmp_path / "none"), ["sku_code"], "week")
