@@ -1,9 +1,9 @@
 """Do intervals and distributions hold what they say? By demand class, at every level, on origins later than those that they learnt from.
 
-Six origins, eight weeks apart. From each, every series is forecast by the champion of its class among SES, SES with a pooled
-season, and LightGBM, chosen on the first three; each of the last three is judged by a calibration that has seen all origins
-before it and nothing else. Judged is what is stored: quantiles and the straight lines between them. Sums are of sales here, as
-nobody knows what was wanted; a run calibrates them on demand.
+Six origins, eight weeks apart. From each, every series is forecast by the champion of its class in the whole pool, chosen on the
+first three; each of the last three is judged by a calibration that has seen all origins before it and nothing else. Judged is what
+is stored: quantiles and the straight lines between them. Sums are of sales here, as nobody knows what was wanted; a run calibrates
+them on demand.
 
 Columns: points (outcomes that are known); at 80 % and 95 %, by how many percentage points the share of the randomised PIT
 inside the central part is above what it should be, with its standard error over series; `worst tenth`, by how much the
@@ -25,7 +25,8 @@ import data as benchmark
 import numpy as np
 import polars as pl
 
-from forecasting import baselines, champion, distribution, global_model, hierarchy, intervals
+from forecasting import champion, distribution, global_model, hierarchy, intervals
+from forecasting.cells import pool
 from forecasting.panel import CLASSES, KEY, Bools, Floats, demand_class
 from forecasting.series import Series, SeriesForecast
 from forecasting.settings import ForecastSettings
@@ -96,8 +97,8 @@ def judge(name: str, data: benchmark.Data) -> list[dict[str, object]]:
 
 def cells(data: benchmark.Data) -> pl.DataFrame:
     """The key of each series as the panel has it; one distributor where the data knows none."""
-    nowhere = np.full(len(data.quantity), "ONE")
-    codes = [data.groups.get(name, nowhere) for name in ("sku", "distributor", "territory")]
+    distributor = data.groups.get("distributor", np.full(len(data.quantity), "ONE"))
+    codes = (data.groups["sku_code"], distributor, data.groups["territory"])
     return pl.DataFrame(dict(zip(KEY, codes, strict=True)))
 
 
@@ -134,10 +135,7 @@ def candidates(series: Series, settings: ForecastSettings) -> dict[str, SeriesFo
     """What the models say; learnt from the series given, up to their last period."""
     model = global_model.train(series, settings, HORIZON)
     settings = replace(settings, young_share=model.young_share)
-    boosted = global_model.lightgbm_direct(model)
-    pool = {baselines.SES: baselines.ses, global_model.SEASONAL_SES: global_model.seasonal_ses(model)}
-    pool |= {global_model.LIGHTGBM: boosted} if boosted else {}
-    return {name: forecaster(series, settings) for name, forecaster in pool.items()}
+    return {name: forecaster(series, settings) for name, forecaster in pool(model).items()}
 
 
 def outcome(
@@ -171,7 +169,7 @@ class Seen:
 def seen(outcomes: list[intervals.Outcome], place: int, weeks: int, settings: ForecastSettings) -> Seen:
     """What came at one origin in the distributions that the origins before it have taught."""
     one, summed = outcomes[place], weeks > 0
-    fitted = intervals.calibrate(outcomes[:place], settings.min_pool, summed=summed)
+    fitted = intervals.calibrate(outcomes[place - LEARNING : place], settings.min_pool, summed=summed)
     known_as = (one.mean, one.dispersion, one.demand_class)
     quantiles = fitted.quantiles(*known_as, distribution.PROBABILITIES)
     came = np.maximum(np.cumsum(one.actual, axis=1) if summed else one.actual, 0.0)
@@ -233,7 +231,7 @@ def stock_outs(outcomes: list[intervals.Outcome], settings: ForecastSettings) ->
     said, ran_out = [], []
     for place in range(LEARNING, LEARNING + JUDGED):
         one = outcomes[place]
-        fitted = intervals.calibrate(outcomes[:place], settings.min_pool, summed=True)
+        fitted = intervals.calibrate(outcomes[place - LEARNING : place], settings.min_pool, summed=True)
         quantiles = fitted.quantiles(one.mean, one.dispersion, one.demand_class, distribution.PROBABILITIES)[:, 3]
         stock = np.floor(one.mean[:, :4].sum(axis=1) * np.random.default_rng(place).uniform(0.3, 2.5, len(one.mean)))
         came = one.actual[:, :4].sum(axis=1)
