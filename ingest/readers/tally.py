@@ -20,6 +20,7 @@ from ingest.limits import Limits
 from ingest.readers import xml
 from ingest.readers.framed import Broken, Entry
 from ingest.readers.tally_rules import (
+    KNOWN_TYPES,
     NOTES,
     Line,
     base_type,
@@ -85,7 +86,7 @@ FIELDS: tuple[str, ...] = (
 """Named as in Tally, but for these.
 
 BASETYPE: Tally's own voucher type behind the sender's, by `voucher_types` of the profile, else by the voucher types among the masters of the file,
-else by the words in its name.
+else by the words in its name, else by VCHTYPE.
 VOUCHERID: GUID, else REMOTEID, else type, number and date.
 NOTEREFERENCE: REFERENCE of a credit or debit note.
 DATE, MFDON: as yyyymmdd.
@@ -226,6 +227,8 @@ def _voucher(piece: xml.Piece, types: Mapping[str, str]) -> Iterator[Line]:
     attributes = {name: voucher.get(name) or None for name in _ATTRIBUTES}
     type_name = texts.get("VOUCHERTYPENAME") or attributes["VCHTYPE"]
     base = base_type(type_name, types)
+    if base not in KNOWN_TYPES and (said := base_type(attributes["VCHTYPE"], types)) in KNOWN_TYPES:
+        base = said
     voucher_id = texts.get("GUID") or attributes["REMOTEID"]
     if voucher_id is None:
         voucher_id = "/".join(part or "" for part in (type_name, texts.get("VOUCHERNUMBER"), texts.get("DATE")))

@@ -52,6 +52,7 @@ _BASE_TYPES = (
     (r"sales?", "Sales"),
 )
 _BASE_TYPE_PATTERNS = tuple((re.compile(rf"\b(?:{pattern})\b"), base) for pattern, base in _BASE_TYPES)
+KNOWN_TYPES = frozenset(base for _, base in _BASE_TYPES)
 _RESERVED = ("", "not applicable", "any")
 _FIGURE = r"\d[\d,]*\.?\d*|\.\d+"
 _SIGN = r"\(-\)|[-+]"

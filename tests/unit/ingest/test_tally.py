@@ -235,6 +235,13 @@ def test_voucher_types_among_the_masters_say_what_a_type_is(kind, masters, base)
     assert values(read(voucher(entry(), kind=kind), *masters), "BASETYPE") == [(base,)]
 
 
+@pytest.mark.parametrize(("attribute", "base"), [("Sales", "Sales"), ("Tax Bill", "Tax Bill"), ("", "Tax Bill")])
+def test_the_type_that_a_voucher_names_itself_counts_where_its_name_says_nothing(attribute, base):
+    sale = voucher(entry(), kind="Tax Bill").replace('VCHTYPE="Tax Bill"', f'VCHTYPE="{attribute}"')
+
+    assert values(read(sale), "BASETYPE", "VOUCHERTYPENAME") == [(base, "Tax Bill")]
+
+
 def test_the_profile_has_the_last_word_on_a_voucher_type():
     reading = READING.model_copy(update={"voucher_types": {"Counter": "Purchase"}})
 
