@@ -4,8 +4,8 @@ A record is a line item that sells, takes back or orders an item. Tenders, taxes
 declares as not to be counted is left out: voided lines and transactions, cancelled, suspended and training ones, and orders.
 
 A till voids a line in one of two ways, and both are in use. Either the line itself bears the flag. Or a further line bears it that repeats the
-item with the sign turned round; then that line and the one that it takes back are left out together. A flagged line with a turned sign that
-takes back no whole line counts as it stands, so that totals are right.
+item with the sign turned round, or as it was with a link to the first line; then that line and the one that it takes back are left out together.
+A flagged line with a turned sign that takes back no whole line counts as it stands, so that totals are right.
 """
 
 from __future__ import annotations
@@ -66,10 +66,14 @@ FIELDS: tuple[str, ...] = (
 )
 """Named as in the POSLog schema, but for these.
 
-TransactionID: workstation and sequence number, which together are unique within a store's business day.
+RetailStoreID: since version 3 that of the BusinessUnit which is the store, else the first one.
+TransactionID: workstation and sequence number, which together are unique within a store's business day; of a transaction without a sequence
+number its own TransactionID, else its ReceiptNumber.
+CurrencyCode: of a transaction that names none that of the line's amount.
 LineItemSequenceNumber, LineItemType: of the line; the type is the element that makes it an item line: Sale, Return, SaleForPickup, …
 Quantity, ReturnQuantity: a sale has its quantity in the first, a return in the second, as a positive number.
-ExtendedAmount, NetAmount: negative on returns. NetAmount is ExtendedAmount less the line's taxes that are declared as included in it.
+ExtendedAmount, NetAmount: negative on returns. NetAmount is ExtendedAmount less the line's taxes that are declared as included in it, by the tax or
+by the item.
 BeginDateTime, EndDateTime: as the store's clock showed them, without a zone.
 UnitOfMeasureCode: attribute of Quantity; `WEIGHT` for a line that is flagged as weighed and names no unit.
 """
@@ -97,6 +101,9 @@ _STATUSES = {
     "VOIDED": "voided transaction",
     "POSTVOIDED": "transaction voided afterwards",
     "SUSPENDED": "suspended transaction",
+    "SUSPENDEDRETRIEVED": "suspended transaction",
+    "SUSPENDEDDELETED": "suspended transaction",
+    "SUSPENDEDCANCELED": "suspended transaction",
     "CANCELED": "cancelled transaction",
     "CANCELLED": "cancelled transaction",
     "FAILED": "failed transaction",
@@ -119,6 +126,7 @@ class _Line:
     Attributes:
         voids: the transaction that the line's own transaction voids as a whole.
         is_flagged: the line bears the void flag.
+        linked: numbers of the lines that it links to.
     """
 
     entry: Entry
@@ -127,6 +135,7 @@ class _Line:
     quantity: Decimal | None
     amount: Decimal | None
     is_flagged: bool
+    linked: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -156,7 +165,7 @@ def entries(data: bytes, reading: Reading, limits: Limits) -> Iterable[Entry]:
         ("Transaction",),
         tuple(_ITEMS.values()),
         roots=("POSLog",),
-        numbers=("RetailStoreID", "WorkstationID", "SequenceNumber", "BusinessDayDate"),
+        numbers=("RetailStoreID", "UnitID", "WorkstationID", "SequenceNumber", "BusinessDayDate"),
         encoding=reading.encoding,
         limits=limits,
     ):
@@ -183,14 +192,34 @@ def _transaction(piece: xml.Piece) -> _Transaction:
     transaction = piece.element
     header = {name: _text(transaction, name) for name in _HEADER}
     header |= {name: _local_time(header[name]) for name in ("BeginDateTime", "EndDateTime")}
-    day = _day(header["BusinessDayDate"]) or _day(header["EndDateTime"] or header["BeginDateTime"])
+    header["RetailStoreID"] = header["RetailStoreID"] or _store(transaction)
+    day = _day(header["BusinessDayDate"]) or _day(
+        header["EndDateTime"] or header["BeginDateTime"] or _logged_at(transaction)
+    )
     identity = (header["RetailStoreID"], header["WorkstationID"], header["SequenceNumber"], day)
-    header |= {"BusinessDayDate": day, "TransactionID": "-".join(part for part in identity[1:3] if part) or None}
+    number = _text(transaction, "TransactionID") or _text(transaction, "ReceiptNumber")
+    if header["SequenceNumber"]:
+        number = "-".join(part for part in identity[1:3] if part)
+    header |= {"BusinessDayDate": day, "TransactionID": number}
     reason = _not_counted(transaction)
     voids = _voids(transaction, identity)
     items = [item for item in piece.items if _is_line(item.element)]
     lines = _netted([_line(item, header, place, identity, voids) for place, item in enumerate(items, 1)])
     return _Transaction(identity, voids, lines if reason is None else [_without(line, reason) for line in lines])
+
+
+def _store(element: etree._Element) -> str | None:
+    """The unit of the BusinessUnit that is a store, else of the first one."""
+    units = [xml.child(unit, "UNITID") for unit in xml.children(element, "BUSINESSUNIT")]
+    known = [unit for unit in units if unit is not None]
+    stores = [unit for unit in known if _attributes(unit).get("TYPECODE") == "RETAILSTORE"]
+    return next((xml.text_of(unit) for unit in stores or known), None)
+
+
+def _logged_at(transaction: etree._Element) -> str | None:
+    """When the transaction took place, not when the message about it was written."""
+    times = {_attributes(time).get("TYPECODE"): time for time in xml.children(transaction, "POSLOGDATETIME")}
+    return xml.text_of(times.get("TRANSACTION", times.get(None)))
 
 
 def _not_counted(transaction: etree._Element) -> str | None:
@@ -219,7 +248,7 @@ def _voids(transaction: etree._Element, own: _Identity) -> _Identity | None:
         number = _text(link, "SequenceNumber")
         if (reason.replace(" ", "") in _POST_VOIDS or (is_post_void and not reason)) and number is not None:
             return (
-                _text(link, "RetailStoreID") or own[0],
+                _text(link, "RetailStoreID") or _store(link) or own[0],
                 _text(link, "WorkstationID") or own[1],
                 number,
                 _day(_text(link, "BusinessDayDate")) or own[3],
@@ -239,7 +268,7 @@ def _line(
     pos_identity, quantity_element = own.get("POSIDENTITY"), own.get("QUANTITY")
     quantity, amount = (_number(xml.text_of(own.get(name))) for name in ("QUANTITY", "EXTENDEDAMOUNT"))
     signed = -abs(amount) if kind == "Return" and amount is not None else amount
-    tax, included = _taxes(element)
+    tax, included = _taxes(element, is_included=_is_true(own.get("TAXINCLUDEDINPRICEFLAG")))
     net = signed if signed is None else signed - included if signed >= 0 else signed + included
     values = (
         header
@@ -258,6 +287,7 @@ def _line(
         }
     )
     values["ItemID"] = values["ItemID"] or values["POSItemID"]
+    values["CurrencyCode"] = values["CurrencyCode"] or _attribute(own.get("EXTENDEDAMOUNT"), "Currency")
     values["NetAmount"] = values["ExtendedAmount"]
     if signed is not None and net is not None:
         values |= {"ExtendedAmount": format(signed, "f"), "NetAmount": format(net, "f")}
@@ -268,7 +298,9 @@ def _line(
     if kind in _ORDERS.values():
         reason = reason or "order, not a sale"
     entry = Entry(values, item.line, item.text, left_out=reason)
-    return _Line(entry, transaction, voids, quantity, amount, flags.get("VOIDFLAG") in _TRUE)
+    links = (_text(line_item, "CreateRefNumber"), xml.text_of(own.get("ITEMLINK")))
+    linked = frozenset(link for link in links if link is not None)
+    return _Line(entry, transaction, voids, quantity, amount, flags.get("VOIDFLAG") in _TRUE, linked)
 
 
 def _netted(lines: Sequence[_Line]) -> list[_Line]:
@@ -279,6 +311,7 @@ def _netted(lines: Sequence[_Line]) -> list[_Line]:
         if not line.is_flagged:
             continue
         before = [other for other in range(index) if other not in taken and _takes_back(line, lines[other])]
+        before = before or [other for other in range(index) if other not in taken and _repeats(line, lines[other])]
         if before:
             match = max(before, key=lambda other: (lines[other].is_flagged, other))
             taken.add(match)
@@ -298,6 +331,14 @@ def _takes_back(line: _Line, other: _Line) -> bool:
     return same and line.quantity == -other.quantity and amounts == 0
 
 
+def _repeats(line: _Line, other: _Line) -> bool:
+    """True where a line repeats one that counts as it was, and says which one it means."""
+    names = ("ItemID", "LineItemType", "Quantity", "ReturnQuantity")
+    same = all(line.entry.values.get(name) == other.entry.values.get(name) for name in names)
+    is_meant = other.entry.values["LineItemSequenceNumber"] in line.linked
+    return is_meant and same and line.amount == other.amount and not other.is_flagged
+
+
 def _without(line: _Line, reason: str) -> _Line:
     return replace(line, entry=replace(line.entry, left_out=line.entry.left_out or reason))
 
@@ -313,7 +354,7 @@ def _turned(entry: Entry) -> Entry:
     )
 
 
-def _taxes(element: etree._Element) -> tuple[Decimal | None, Decimal]:
+def _taxes(element: etree._Element, *, is_included: bool) -> tuple[Decimal | None, Decimal]:
     """All taxes of a line, and the size of those that its amount is declared to include."""
     total: Decimal | None = None
     included = Decimal(0)
@@ -324,7 +365,9 @@ def _taxes(element: etree._Element) -> tuple[Decimal | None, Decimal]:
         total = (total or Decimal(0)) + amount
         taxable = xml.child(tax, "TAXABLEAMOUNT")
         flags = _attributes(tax) | ({} if taxable is None else _attributes(taxable))
-        if any(flags.get(name) in _TRUE for name in ("TAXINCLUDEDINTAXABLEAMOUNTFLAG", "TAXINCLUDEDINPRICESFLAG")):
+        if is_included or any(
+            flags.get(name) in _TRUE for name in ("TAXINCLUDEDINTAXABLEAMOUNTFLAG", "TAXINCLUDEDINPRICESFLAG")
+        ):
             included += amount
     return total, abs(included)
 
@@ -337,6 +380,10 @@ def _is_line(element: etree._Element) -> bool:
 def _is_own(inner: etree._Element, outer: etree._Element) -> bool:
     """True for an element in the namespace of the one around it, not for a vendor's extension of the same name."""
     return str(inner.tag).rpartition("}")[0] == str(outer.tag).rpartition("}")[0]
+
+
+def _is_true(element: etree._Element | None) -> bool:
+    return (xml.text_of(element) or "").upper() in _TRUE
 
 
 def _attributes(element: etree._Element) -> dict[str, str]:

@@ -19,7 +19,19 @@ from ingest.errors import FileUnreadable
 from ingest.limits import Limits
 from ingest.readers import xml
 from ingest.readers.framed import Broken, Entry
-from ingest.readers.tally_rules import NOTES, Line, base_type, named, not_counted, number, plain, quantities, settled
+from ingest.readers.tally_rules import (
+    KNOWN_TYPES,
+    NOTES,
+    Line,
+    base_type,
+    named,
+    not_counted,
+    number,
+    plain,
+    quantities,
+    root_types,
+    settled,
+)
 
 if TYPE_CHECKING:
     from ingest.profiles import Reading
@@ -73,7 +85,8 @@ FIELDS: tuple[str, ...] = (
 )
 """Named as in Tally, but for these.
 
-BASETYPE: Tally's own voucher type behind the sender's, by `voucher_types` of the profile, else by the words in its name.
+BASETYPE: Tally's own voucher type behind the sender's, by `voucher_types` of the profile, else by the voucher types among the masters of the file,
+else by the words in its name, else by VCHTYPE.
 VOUCHERID: GUID, else REMOTEID, else type, number and date.
 NOTEREFERENCE: REFERENCE of a credit or debit note.
 DATE, MFDON: as yyyymmdd.
@@ -85,6 +98,8 @@ INWARDQTY, INWARDFREEQTY, INWARDAMOUNT: BILLEDQTY, FREEQTY and AMOUNT, negative 
 EXPIRYPERIOD: as yyyymmdd, also where Tally writes a period after MFDON.
 """
 
+_ROOTS = ("ENVELOPE", "TALLYMESSAGE")
+_TYPE = "VOUCHERTYPE"
 _ALL_ENTRIES = "ALLINVENTORYENTRIES.LIST"
 _ENTRIES = (
     _ALL_ENTRIES,
@@ -93,6 +108,18 @@ _ENTRIES = (
     "INVENTORYENTRIESOUT.LIST",
     "INVENTORYALLOCATIONS.LIST",
 )
+_OTHER_EXPORTS = (
+    (re.compile(rb"<LINEERROR"), "is an error message of Tally, not an export; have it exported again"),
+    (
+        re.compile(rb"<(?:DSP|DBC)[A-Z]"),
+        "is a report of Tally as it is shown, without its vouchers; have the Day Book exported as XML (Data Interchange) with all details",
+    ),
+    (
+        re.compile(rb"""<[A-Z]+\sNAME="[^"]*"\sRESERVEDNAME="""),
+        "has masters of Tally and no voucher; have the Day Book exported with its vouchers",
+    ),
+)
+"""What Tally exports besides vouchers, and what is to be done."""
 _FLAGS = {
     "ISCANCELLED": "cancelled voucher",
     "ISVOID": "cancelled voucher",
@@ -146,11 +173,12 @@ def dated_entries(data: bytes, reading: Reading, limits: Limits) -> tuple[list[E
     lines: list[Line | Broken] = []
     days: set[date] = set()
     has_vouchers = False
+    types = _types(data, reading, limits) | reading.voucher_types
     for piece in xml.pieces(
         data,
         ("VOUCHER",),
         _ENTRIES,
-        roots=("ENVELOPE", "TALLYMESSAGE"),
+        roots=_ROOTS,
         numbers=("VOUCHERTYPENAME", "VOUCHERNUMBER", "GUID"),
         encoding=reading.encoding,
         limits=limits,
@@ -159,16 +187,37 @@ def dated_entries(data: bytes, reading: Reading, limits: Limits) -> tuple[list[E
         if isinstance(piece, Broken):
             lines.append(piece)
             continue
-        lines += _voucher(piece, reading)
+        lines += _voucher(piece, types)
         day = _date(_texts(piece.element).get("DATE"))
         if day is not None:
             days.add(day)
-    if not has_vouchers and b"<LINEERROR" in data.replace(b"\0", b""):
-        raise FileUnreadable("xml", "is an error message of Tally, not an export; have it exported again")
+    if not has_vouchers:
+        _refuse_other_exports(data)
     return list(settled(lines)), sorted(days)
 
 
-def _voucher(piece: xml.Piece, reading: Reading) -> Iterator[Line]:
+def _refuse_other_exports(data: bytes) -> None:
+    """A file without vouchers is a book in which nothing is written, unless it is something else: it must not empty the days of its name."""
+    plain_text = data.replace(b"\0", b"")
+    for pattern, problem in _OTHER_EXPORTS:
+        if pattern.search(plain_text):
+            raise FileUnreadable("xml", problem)
+
+
+def _types(data: bytes, reading: Reading, limits: Limits) -> dict[str, str]:
+    """Tally's own type behind each voucher type that the file has as a master; a type that its owner has renamed is told by its reserved name."""
+    parents: dict[str, str] = {}
+    if b"<VOUCHERTYPE NAME=" not in data.replace(b"\0", b""):
+        return parents
+    for piece in xml.pieces(data, (_TYPE,), (), roots=_ROOTS, encoding=reading.encoding, limits=limits):
+        if isinstance(piece, xml.Piece) and (name := piece.element.get("NAME")):
+            parent = named(piece.element.get("RESERVEDNAME")) or named(_texts(piece.element).get("PARENT"))
+            if parent is not None:
+                parents[name.strip()] = parent
+    return {name: base_type(root, {}) for name, root in root_types(parents).items()}
+
+
+def _voucher(piece: xml.Piece, types: Mapping[str, str]) -> Iterator[Line]:
     items = [item for item in piece.items if len(item.element)]
     whole = [item for item in items if xml.local_name(item.element) == _ALL_ENTRIES]
     if not items:
@@ -177,7 +226,9 @@ def _voucher(piece: xml.Piece, reading: Reading) -> Iterator[Line]:
     texts = _texts(voucher)
     attributes = {name: voucher.get(name) or None for name in _ATTRIBUTES}
     type_name = texts.get("VOUCHERTYPENAME") or attributes["VCHTYPE"]
-    base = base_type(type_name, reading.voucher_types)
+    base = base_type(type_name, types)
+    if base not in KNOWN_TYPES and (said := base_type(attributes["VCHTYPE"], types)) in KNOWN_TYPES:
+        base = said
     voucher_id = texts.get("GUID") or attributes["REMOTEID"]
     if voucher_id is None:
         voucher_id = "/".join(part or "" for part in (type_name, texts.get("VOUCHERNUMBER"), texts.get("DATE")))

@@ -17,7 +17,7 @@ from ingest.archives import unbundled
 from ingest.errors import FileUnreadable
 from ingest.limits import Limits
 from ingest.readers.framed import Broken, Entry
-from ingest.readers.tally_rules import Line, base_type, named, not_counted, number, settled
+from ingest.readers.tally_rules import Line, base_type, named, not_counted, number, root_types, settled
 
 if TYPE_CHECKING:
     from ingest.profiles import Reading
@@ -121,7 +121,7 @@ class _Masters:
             units={
                 name: cells["uom"] for name, cells in _by(tables, "mst_stock_item", "name").items() if "uom" in cells
             },
-            types={name: _root(name, parents) for name in parents},
+            types=root_types(parents),
             batches={goods: names[0] for goods, names in found.items() if len(names) == 1},
         )
 
@@ -223,13 +223,3 @@ def _by(
 ) -> dict[str, Mapping[str, str]]:
     rows = tables.get(table, (frozenset(), []))[1]
     return {row.cells[column]: row.cells for row in rows if column in row.cells}
-
-
-def _root(name: str, parents: Mapping[str, str]) -> str:
-    """The voucher type at the top of a chain of types."""
-    for _ in parents:
-        parent = parents.get(name, "")
-        if parent in ("", name):
-            break
-        name = parent
-    return name

@@ -52,11 +52,13 @@ _BASE_TYPES = (
     (r"sales?", "Sales"),
 )
 _BASE_TYPE_PATTERNS = tuple((re.compile(rf"\b(?:{pattern})\b"), base) for pattern, base in _BASE_TYPES)
+KNOWN_TYPES = frozenset(base for _, base in _BASE_TYPES)
 _RESERVED = ("", "not applicable", "any")
 _FIGURE = r"\d[\d,]*\.?\d*|\.\d+"
 _SIGN = r"\(-\)|[-+]"
 _NUMBER = re.compile(rf"\s*({_SIGN})?\s*(?:[^\d\s.,()+-]{{1,4}}\s*)?({_SIGN})?({_FIGURE})\s*(.*)", re.DOTALL)
-_HEAD_AND_TAIL = re.compile(rf"-\s*({_FIGURE})\s+.+?\s+of\s+({_FIGURE})\s+(.+)", re.IGNORECASE)
+_HEAD_AND_TAIL = re.compile(rf"(?:-\s*({_FIGURE})\s+)?.+?\s+of\s+({_FIGURE})\s+(\D+)", re.IGNORECASE)
+_DOZENS = re.compile(rf"-\s*({_FIGURE})\s+(?:doz|dozens?|dzn?)\.?", re.IGNORECASE)
 _TWO_UNITS = re.compile(rf"(.+?)\s+(?:{_FIGURE})\s+.+")
 
 
@@ -97,6 +99,20 @@ def base_type(name: str | None, own: Mapping[str, str]) -> str:
     return next((base for pattern, base in _BASE_TYPE_PATTERNS if pattern.search(words)), name)
 
 
+def root_types(parents: Mapping[str, str]) -> dict[str, str]:
+    """Tally's own voucher type behind each type: the one at the top of the chain of its parents."""
+    return {name: _root(name, parents) for name in parents}
+
+
+def _root(name: str, parents: Mapping[str, str]) -> str:
+    for _ in parents:
+        parent = parents.get(name, "")
+        if parent in ("", name):
+            break
+        name = parent
+    return name
+
+
 def not_counted(base: str) -> str | None:
     """Why vouchers of a type do not count."""
     if base in ORDERS:
@@ -118,8 +134,9 @@ def number(text: str | None) -> Decimal | None:
 def quantities(text: str | None) -> dict[str, Decimal]:
     """The quantity in each unit in which Tally writes it, the first one first: ` 200 box = 20000 pcs` is 200 box, or 20000 pcs.
 
-    `1-6 Doz of 12 Nos` is 18 Nos. A quantity in two units whose pack is not told comes last, as so many of an odd unit: ` 10 box 5 pcs` is 10
-    of `box 5 pcs`, which no profile knows, so that nobody takes it for 10 box.
+    `1-6 Doz of 12 Nos` is 18 Nos, `2 Doz of 12 Nos` 24 Nos, and `1-6 Doz` is 18 Nos too, for a dozen is twelve. A quantity in two units whose
+    pack is not told comes last, as so many of an odd unit: ` 10 box 5 pcs` is 10 of `box 5 pcs`, and `1-6 Box` 1 of `-6 Box`, which no profile
+    knows, so that nobody takes it for 10 box.
     """
     found: dict[str, Decimal] = {}
     odd: dict[str, Decimal] = {}
@@ -129,9 +146,11 @@ def quantities(text: str | None) -> dict[str, Decimal]:
             continue
         value, unit = figure
         if pack := _HEAD_AND_TAIL.fullmatch(unit):
-            whole = abs(value) * _decimal(pack[2]) + _decimal(pack[1])
+            whole = abs(value) * _decimal(pack[2]) + _decimal(pack[1] or "0")
             found.setdefault(pack[3].strip(), whole.copy_sign(value))
-        elif (two := _TWO_UNITS.fullmatch(unit)) and not two[1].casefold().endswith(" of"):
+        elif dozens := _DOZENS.fullmatch(unit):
+            found.setdefault("Nos", (abs(value) * 12 + _decimal(dozens[1])).copy_sign(value))
+        elif unit.startswith("-") or _TWO_UNITS.fullmatch(unit):
             odd.setdefault(unit, value)
         else:
             found.setdefault(unit, value)

@@ -87,10 +87,14 @@ def _without_groups(found: list[Entry]) -> list[Entry]:
             if not found[inner].values.get("UNIT"):
                 continue
             total, below = total + _value(found[inner]), below + 1
-            if total == value and below > 1:
-                kept[at] = replace(found[at], left_out=f"a stock group, the total of {below} items below it")
+            if total == value:
+                kept[at] = replace(found[at], left_out=f"a stock group, the total of {_items(below)} below it")
                 break
     return kept
+
+
+def _items(count: int) -> str:
+    return f"{count} items" if count > 1 else "the item"
 
 
 def _value(entry: Entry) -> Decimal:

@@ -255,6 +255,27 @@ def test_stock_of_two_categories_and_one_condition_is_two_lines(landing):
     assert landing.rows("dms_stock")["_key"].n_unique() == 4
 
 
+def test_a_material_number_of_40_characters_stands_in_a_field_of_its_own(landing):
+    date = segment("E1EDT13", QUALF="006", ISDD="20260302")
+    long = item(10, "5", MATNR="", MATNR_LONG="FG-" + "0" * 36 + "1", VRKME="EA")
+    landing.put("sap_delvry07/S1/long.xml", f"<DELVRY07>{delivery(date, long)}</DELVRY07>")
+    landing.run()
+
+    assert landing.rows("erp_dispatch_line")["sender_sku_code"].to_list() == ["FG-" + "0" * 36 + "1"]
+
+
+def test_an_invoice_item_may_name_its_material_itself(landing):
+    head = segment("E1EDK02", QUALF="009", BELNR="90") + segment("E1EDK03", IDDAT="026", DATUM="20260302")
+    party = segment("E1EDKA1", PARVW="AG", PARTN="D001") + segment("E1EDK01", CURCY="EUR", BSART="INVO")
+    theirs = segment("E1EDP19", QUALF="001", IDTNR="CUST-7")
+    line = segment("E1EDP01", theirs, POSEX="10", MENGE="2", MENEE="EA", NETWR="8.00", MATNR="A")
+    text = one_idoc(head, party, line, kind="INVOIC02")
+    landing.put("sap_invoic02/S1/own.xml", f"<INVOIC02>{text}</INVOIC02>")
+    landing.run()
+
+    assert landing.rows("erp_billing_line")["sender_sku_code"].to_list() == ["A"]
+
+
 THREE = [delivery(item(10, "1"), item(20, "2"), number=str(number)) for number in (1, 2, 3)]
 
 

@@ -82,6 +82,21 @@ def test_a_line_that_bears_the_flag_itself_is_voided_alone():
     assert reasons(found) == ["voided line", None]
 
 
+@pytest.mark.parametrize("link", ["<CreateRefNumber>1</CreateRefNumber>", "", "<CreateRefNumber>2</CreateRefNumber>"])
+def test_a_line_that_repeats_the_one_it_links_to_takes_both_out(link):
+    void = line(2, "1", "5.00", flags='VoidFlag="true"').replace("<Sale>", f"{link}<Sale>")
+
+    found = read(transaction(line(1, "1", "5.00"), void))
+
+    assert reasons(found) == (["voided line", "line that voids another one"] if "1" in link else [None, "voided line"])
+
+
+def test_a_linked_line_of_another_amount_is_voided_alone():
+    gift = line(2, "1", "0.00", flags='VoidFlag="true"').replace("</Sale>", "<ItemLink>1</ItemLink></Sale>")
+
+    assert reasons(read(transaction(line(1, "1", "5.00"), gift))) == [None, "voided line"]
+
+
 def test_a_part_of_a_line_that_is_taken_back_counts_against_it():
     found = read(transaction(line(1, "3", "15.00"), line(2, "-1", "-5.00", flags='VoidFlag="true"')))
 
@@ -100,6 +115,7 @@ def test_a_return_is_positive_units_and_negative_value_however_it_is_written(qua
         ('TrainingModeFlag="1"', "", "training transaction"),
         ("", 'TransactionStatus="Voided"', "voided transaction"),
         ("", 'TransactionStatus="Suspended"', "suspended transaction"),
+        ("", 'TransactionStatus="SuspendedRetrieved"', "suspended transaction"),
         ("", 'TransactionStatus="PostVoided"', "transaction voided afterwards"),
     ],
 )
@@ -153,6 +169,60 @@ def test_the_business_day_has_no_time(day):
     found = read(transaction(line(1, "1", "5")).replace("2026-03-01<", f"{day}<"))
 
     assert found[0].values["BusinessDayDate"] == "2026-03-01"
+
+
+def version_6(*lines: str, units: str, number: str = "<SequenceNumber>4</SequenceNumber>", times: str = "") -> Entry:
+    text = f"<Transaction>{units}<WorkstationID>3</WorkstationID>{number}{times}<RetailTransaction>{''.join(lines)}"
+    return read(f"{text}</RetailTransaction></Transaction>")[0]
+
+
+def unit(number: str, kind: str) -> str:
+    return f'<BusinessUnit><UnitID TypeCode="{kind}">{number}</UnitID></BusinessUnit>'
+
+
+@pytest.mark.parametrize(
+    ("units", "store"),
+    [
+        ("<BusinessUnit><UnitID Name='North'>0610</UnitID></BusinessUnit>", "0610"),
+        (unit("DE", "Country") + unit("240", "RetailStore"), "240"),
+        ("<BusinessUnit><Website>a.example</Website></BusinessUnit>", None),
+    ],
+)
+def test_the_store_may_be_a_business_unit(units, store):
+    assert version_6(line(1, "1", "5"), units=units).values["RetailStoreID"] == store
+
+
+def test_a_transaction_without_a_sequence_number_has_its_own_number():
+    found = version_6(line(1, "1", "5"), units="", number="<TransactionID>T-9</TransactionID>")
+
+    assert found.values["TransactionID"] == "T-9"
+    assert version_6(line(1, "1", "5"), units="", number="").values["TransactionID"] is None
+
+
+def test_the_day_of_a_message_is_not_that_of_its_transaction():
+    written = '<POSLogDateTime TypeCode="Message">2026-03-09T01:00:00</POSLogDateTime>'
+    took_place = '<POSLogDateTime TypeCode="Transaction">2026-03-01T23:00:00+08:00</POSLogDateTime>'
+
+    found = version_6(line(1, "1", "5"), units="", times=written + took_place)
+
+    assert found.values["BusinessDayDate"] == "2026-03-01"
+    assert version_6(line(1, "1", "5"), units="", times=written).values["BusinessDayDate"] is None
+
+
+def test_an_item_may_say_that_its_price_includes_the_taxes():
+    tax = "<Tax><TaxableAmount>100</TaxableAmount><Amount>20</Amount></Tax>"
+    taxed = line(1, "1", "120").replace("</Sale>", f"{tax}<TaxIncludedInPriceFlag>true</TaxIncludedInPriceFlag></Sale>")
+
+    found = read(transaction(taxed, taxed.replace("true", "false")))
+
+    assert [entry.values["NetAmount"] for entry in found] == ["100", "120"]
+
+
+def test_an_amount_may_name_its_currency():
+    priced = line(1, "1", "5").replace("<ExtendedAmount>", '<ExtendedAmount Currency="GBP">')
+
+    assert read(transaction(priced))[0].values["CurrencyCode"] == "GBP"
+    assert read(transaction(priced, more="<CurrencyCode>EUR</CurrencyCode>"))[0].values["CurrencyCode"] == "EUR"
 
 
 def test_lines_directly_below_the_transaction_are_read():

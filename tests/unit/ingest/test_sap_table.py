@@ -76,9 +76,36 @@ def test_a_name_may_bear_its_table_and_the_item_keeps_the_bare_one():
     )
 
 
+@pytest.mark.parametrize("header", ["Delivery;Item;Delivery  Quantity", '"Lieferung";"Position";"Liefermenge"'])
+def test_labels_of_the_dictionary_are_taken_for_technical_names(header):
+    framed = read(f"Deliveries of March\n{header}\n80;10;2\n")
+
+    assert framed.header == ("VBELN", "POSNR", "LFIMG")
+    assert rows(framed) == [("80", "10", "2")]
+
+
+def test_technical_names_below_labels_are_the_header():
+    assert read("Delivery|Item\nVBELN|POSNR\n81|10\n").header == ("VBELN", "POSNR")
+
+
+def test_printed_labels_are_no_records_on_later_pages():
+    page = "Page {}\n|Delivery|Item|\n---------------\n|{}      |10  |\n"
+
+    framed = read(page.format(1, 80) + page.format(2, 81))
+
+    assert rows(framed) == [("80", "10"), ("81", "10")]
+    assert not framed.broken
+
+
+def test_no_label_means_two_fields():
+    labels = [label.casefold() for known in sap_table.LABELS.values() for label in known]
+
+    assert len(set(labels)) == len(labels)
+
+
 def test_a_file_without_a_known_header_is_refused():
     with pytest.raises(FileUnreadable, match="none of its first 50 lines is a header"):
-        read("Delivery;Item\n80;10\n")
+        read("Shipment;Line\n80;10\n")
 
 
 def test_titles_rules_and_headers_of_every_page_count_as_blank():

@@ -94,7 +94,12 @@ def test_what_is_delivered_and_not_billed_is_free():
         ("7", {"": 7}),
         ("1-6 Doz of 12 Nos", {"Nos": 18}),
         ("-1-6 Doz of 12 Nos", {"Nos": -18}),
-        ("1,200.0000 Box of 10 Nos", {"Box of 10 Nos": "1200.0000"}),
+        ("1,200.0000 Box of 10 Nos", {"Nos": "12000"}),
+        ("1 Box of 10 Nos 5 pcs", {"Box of 10 Nos 5 pcs": 1}),
+        ("1-6 Doz", {"Nos": 18}),
+        ("-2-1 Dzn.", {"Nos": -25}),
+        ("1-6 Box = 16 Nos", {"Nos": 16, "-6 Box": 1}),
+        ("1-6 Box", {"-6 Box": 1}),
         (" 10 box 5 pcs = 125 pcs", {"pcs": 125, "box 5 pcs": 10}),
         (" 10 box 5 pcs", {"box 5 pcs": 10}),
         ("", {}),
@@ -206,6 +211,43 @@ def test_goods_sent_back_to_the_supplier_leave_the_stock():
 )
 def test_a_senders_voucher_type_is_known_by_its_words(name, base):
     assert base_type(name, {}) == base
+
+
+def voucher_type(name: str, parent: str | None, reserved: str = "") -> str:
+    inner = f"<PARENT>{parent}</PARENT>" if parent else ""
+    return f'<VOUCHERTYPE NAME="{name}" RESERVEDNAME="{reserved}">{inner}</VOUCHERTYPE>'
+
+
+@pytest.mark.parametrize(
+    ("kind", "masters", "base"),
+    [
+        ("Counter", [voucher_type("Counter", "Retail"), voucher_type("Retail", "Sales")], "Sales"),
+        ("Tax Bill", [voucher_type("Tax Bill", "Tax Bill", "Sales")], "Sales"),
+        ("Sales Adjustment", [voucher_type("Sales Adjustment", "Journal")], "Journal"),
+        ("GST Sales", [voucher_type("GST Sales", None)], "Sales"),
+        ("Counter", [], "Counter"),
+    ],
+)
+def test_voucher_types_among_the_masters_say_what_a_type_is(kind, masters, base):
+    found = read(*masters, voucher(entry(), kind=kind))
+
+    assert values(found, "BASETYPE") == [(base,)]
+    assert values(read(voucher(entry(), kind=kind), *masters), "BASETYPE") == [(base,)]
+
+
+@pytest.mark.parametrize(("attribute", "base"), [("Sales", "Sales"), ("Tax Bill", "Tax Bill"), ("", "Tax Bill")])
+def test_the_type_that_a_voucher_names_itself_counts_where_its_name_says_nothing(attribute, base):
+    sale = voucher(entry(), kind="Tax Bill").replace('VCHTYPE="Tax Bill"', f'VCHTYPE="{attribute}"')
+
+    assert values(read(sale), "BASETYPE", "VOUCHERTYPENAME") == [(base, "Tax Bill")]
+
+
+def test_the_profile_has_the_last_word_on_a_voucher_type():
+    reading = READING.model_copy(update={"voucher_types": {"Counter": "Purchase"}})
+
+    found = read(voucher_type("Counter", "Sales"), voucher(entry(), kind="Counter"), reading=reading)
+
+    assert values(found, "BASETYPE") == [("Purchase",)]
 
 
 def test_the_profile_says_what_a_voucher_type_is():
@@ -428,6 +470,9 @@ def test_a_malformed_voucher_costs_only_itself_and_names_itself():
     [
         "<RESPONSE>Unknown Request, cannot be processed</RESPONSE>",
         "<ENVELOPE><HEADER><STATUS>0</STATUS></HEADER><BODY><DATA><LINEERROR>No company</LINEERROR></DATA></BODY></ENVELOPE>",
+        "<ENVELOPE><DSPVCHDATE>1-Mar-26</DSPVCHDATE><DSPVCHTYPE>Sales</DSPVCHTYPE></ENVELOPE>",
+        "<ENVELOPE><DBCFIXED><DBCDATE>1-3-2026</DBCDATE></DBCFIXED></ENVELOPE>",
+        '<ENVELOPE><BODY><TALLYMESSAGE><LEDGER NAME="Asha" RESERVEDNAME=""/></TALLYMESSAGE></BODY></ENVELOPE>',
     ],
 )
 @pytest.mark.parametrize("codec", ["utf-8", "utf-16"])

@@ -59,6 +59,13 @@ def test_a_group_without_a_quantity_whose_value_its_items_add_up_to_is_left_out(
     ]
 
 
+def test_a_group_of_one_item_is_left_out():
+    found = read(item("Goods", "", "-20") + item("Soap", "2 pcs", "-20") + item("Tea", "1 kg", "-5"))
+
+    assert [row[0] for row in rows(found)] == ["Soap", "Tea"]
+    assert found[0].left_out == "a stock group, the total of the item below it"
+
+
 def test_a_line_with_a_quantity_is_an_item_whatever_follows():
     found = read(item("A", "2 pcs", "-20") + item("B", "1 pcs", "-10") + item("C", "1 pcs", "-10"))
 
