@@ -112,6 +112,8 @@ def _starts(model: Strings, word: str) -> npt.NDArray[np.bool_]:
 
 MODELS = (PROPHET, SES, TSB, ADIDA, IMAPA, SEASONAL_SES, LIGHTGBM, NAIVE)
 """The pool, by name."""
+LEARNING = (PROPHET, SEASONAL_SES, LIGHTGBM)
+"""Those that use what is learnt from all series."""
 
 
 def pool(learned: GlobalModel | None) -> dict[str, Forecaster]:

@@ -115,6 +115,26 @@ def forecast(
     return SeriesForecast(np.maximum(mean, 0.0), model.astype(np.str_))
 
 
+def blends(origins: list[Origin], settings: ForecastSettings) -> list[Floats | None]:
+    """What the blend would have said at each origin (N, H), each class by the weights that the other origins give it; None where there is none."""
+    return [_blend(origin, [other for other in origins if other is not origin], settings) for origin in origins]
+
+
+def _blend(origin: Origin, others: list[Origin], settings: ForecastSettings) -> Floats | None:
+    of_all = _weights(others, settings.ensemble_members)
+    if not of_all or not of_all.keys() <= origin.means.keys():
+        return None
+    result = ensembles.blend(origin.means, of_all)
+    for name in CLASSES:
+        rows = origin.demand_class == name
+        weights = _weights(
+            [part for other in others if len((part := _of_class(other, name)).actual)], settings.ensemble_members
+        )
+        if weights and weights.keys() <= origin.means.keys():
+            result[rows] = ensembles.blend({model: mean[rows] for model, mean in origin.means.items()}, weights)
+    return result
+
+
 @dataclass(frozen=True)
 class _Choice:
     model: str

@@ -15,7 +15,7 @@ from forecasting import backtest, candidates, champion, ensembles, jobs, tables
 from forecasting import panel as demand
 from forecasting.baselines import NAIVE
 from forecasting.candidates import Candidates
-from forecasting.cells import MODELS, pool
+from forecasting.cells import LEARNING, MODELS, pool
 from forecasting.chunks import CHUNK_SERIES, TAKEN, Origin, Plan, forecast_chunk, frame_of
 from forecasting.errors import BacktestError
 from forecasting.hierarchy import Level
@@ -163,7 +163,7 @@ def _plan(
     """The plan with what was learnt, and the CPU seconds that it took."""
     started = time.process_time()
     origins = [Origin(length, settings) for length in lengths]
-    if {"lightgbm", "seasonal_ses"} & set(wanted):
+    if set(LEARNING) & set(wanted):
         origins = [replace(origin, learned=jobs.learn_at(panel, origin, horizon)) for origin in origins]
     plan = Plan(
         key=tuple(panel.series.columns),
@@ -204,13 +204,19 @@ def _forecast(panel: Panel, plan: Plan, processes: int | None, progress: jobs.Pr
 
 def _report(panel: Panel, plan: Plan, found: Candidates, learning: float, settings: ForecastSettings) -> BacktestReport:
     each = Level("SERIES", panel.series, np.arange(panel.series.height))
-    scored, origins = [], []
+    scored: list[backtest.Scored] = []
+    origins = []
     everywhere = {model: mean for model, mean in found.mean.items() if not np.isnan(mean).all(axis=(1, 2)).any()}
     for place, origin in enumerate(plan.origins):
+        origins.append(tables.origin_at(panel, found, place, origin.length, settings))
+    for place, (origin, blend) in enumerate(zip(plan.origins, champion.blends(origins, settings), strict=True)):
         means = {model: mean[place] for model, mean in everywhere.items()}
         means |= ensembles.simple(means, settings.ensemble_members)
+        if blend is not None:
+            seen = (~np.isnan(panel.quantity[:, : origin.length])).any(axis=1)
+            means[ensembles.BLEND] = np.full((panel.series.height, plan.horizon), np.nan)
+            means[ensembles.BLEND][seen] = blend
         scored.append(backtest.at_origin(panel, each, origin.length, means, settings))
-        origins.append(tables.origin_at(panel, found, place, origin.length, settings))
     totals: dict[tuple[str, str], backtest.Tally] = {}
     for score in scored:
         for name, tally in backtest.tallies(score, scored, settings).items():
@@ -259,5 +265,5 @@ def _costs(found: Candidates, learning: float, settings: ForecastSettings) -> di
     if "lightgbm" in costs:
         costs["lightgbm"] += 1000.0 * learning / max(1, int((~np.isnan(found.mean["lightgbm"][:, :, 0])).sum()))
     together = sum(costs[member] for member in settings.ensemble_members if member in costs)
-    costs |= {ensembles.MEAN: together, ensembles.MEDIAN: together}
+    costs |= dict.fromkeys((ensembles.MEAN, ensembles.MEDIAN, ensembles.BLEND), together)
     return {model: round(cost, 4) for model, cost in costs.items()}

@@ -3,10 +3,10 @@
     log E[y_it] = a_i + f(t)' (b + d_g) + x_it' c
 
 Poisson regression with a level a_i of its own for each series, which is concentrated out (Hausman, Hall and Griliches 1984;
-consistent for any distribution with this mean: Wooldridge 1999). f are Fourier terms and growth, x the drivers. b and c are the
-same for all series; d_g is a group's own deviation, drawn towards zero by a normal prior, on a likelihood divided by the group's
-dispersion. Growth is linear up to the origin and stops there: it brings earlier weeks to the level of today, and is not carried
-ahead.
+consistent for any distribution with this mean: Wooldridge 1999). f are Fourier terms of the year, of days also the day of the
+week, and growth; x the drivers. b and c are the same for all series; d_g is a group's own deviation, drawn towards zero by a
+normal prior, on a likelihood divided by the group's dispersion. Growth is linear up to the origin and stops there: it brings
+earlier weeks to the level of today, and is not carried ahead.
 """
 
 from dataclasses import dataclass, field
@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from forecasting.baselines import DAYS_OF_WEEK, is_weekly
 from forecasting.panel import Dates, Floats, Strings
 from forecasting.series import Series
 
@@ -31,8 +32,8 @@ class Profile:
     """Effects, to be applied to any series at any time.
 
     Attributes:
-        course: (2K + 1,) of the Fourier terms and of a year's growth, for all.
-        deviation: group name -> (G, 2K + 1), of the codes in `codes`.
+        course: (F,) of the 2K Fourier terms, of days also of the 7 days of the week, and of a year's growth, for all.
+        deviation: group name -> (G, F), of the codes in `codes`.
         codes: group name -> (G,) ascending.
         shared, own: driver -> effect on the log of demand; a driver acts by its difference from `centre`.
         centre: driver -> its mean in the history.
@@ -57,7 +58,7 @@ def fit(series: Series, known: Floats, season_groups: tuple[str, ...], order: in
         group_prior: standard deviation of a group's deviation.
     """
     length = len(series.dates)
-    design = _design(series.dates, series.dates[-1], order)
+    design = _design(series, series.dates, order)
     weight = (~np.isnan(known)).astype(np.float64)
     y = np.where(weight > 0, np.maximum(np.nan_to_num(known), 0.0), 0.0)
     shared = {name: values[:length] for name, values in series.shared.items() if np.ptp(values[:length]) > 0}
@@ -96,7 +97,7 @@ def factors(profile: Profile, series: Series) -> Floats:
 def course_logs(profile: Profile, series: Series) -> Floats:
     """(N, T + H) logarithm of what season and growth multiply demand by."""
     dates = np.concatenate([series.dates, series.future])
-    design = _design(dates, series.dates[-1], len(profile.course) // 2)
+    design = _design(series, dates, (len(profile.course) - 1 - _weekdays(series)) // 2)
     effect = np.tile(profile.course, (len(series.quantity), 1))
     for name, codes in profile.codes.items():
         if name in series.groups:
@@ -121,13 +122,18 @@ def driver_logs(profile: Profile, series: Series) -> dict[str, Floats]:
     return shared | own
 
 
-def _design(dates: Dates, origin: np.datetime64, order: int) -> Floats:
-    """(T, 2K + 1) Fourier terms of the year, and the years to the origin, none after it."""
+def _design(series: Series, dates: Dates, order: int) -> Floats:
+    """(T, F) Fourier terms of the year, of days the day of the week, and the years to the origin, none after it."""
     day = dates.astype("datetime64[D]").astype(np.int64)
     turn = 2 * np.pi * day / YEAR_DAYS
     waves = [wave(k * turn) for k in range(1, order + 1) for wave in (np.sin, np.cos)]
-    to_origin = np.minimum(day - origin.astype("datetime64[D]").astype(np.int64), 0) / YEAR_DAYS
-    return np.column_stack([*waves, to_origin])
+    weekday = (day[:, None] % 7 == np.arange(_weekdays(series))).astype(np.float64)
+    to_origin = np.minimum(day - series.dates[-1].astype("datetime64[D]").astype(np.int64), 0) / YEAR_DAYS
+    return np.column_stack([*waves, weekday, to_origin])
+
+
+def _weekdays(series: Series) -> int:
+    return 0 if is_weekly(series) else DAYS_OF_WEEK
 
 
 def _expected(y: Floats, weight: Floats, common: Floats, personal: list[Floats], effect: Floats) -> Floats:
@@ -167,7 +173,7 @@ def _pooled(y: Floats, weight: Floats, common: Floats, personal: list[Floats]) -
 
 
 def _deviations(sold: Floats, expected: Floats, design: Floats, prior: float) -> Floats:
-    """(G, 2K + 1) what the groups' totals (G, T) add to what is expected of them: season and growth, around a level each."""
+    """(G, F) what the groups' totals (G, T) add to what is expected of them: season and growth, around a level each."""
     groups, width = len(sold), design.shape[1] + 1
     design = np.column_stack([np.ones(len(design)), design])
     precision = np.full(width, 1.0 / prior**2)

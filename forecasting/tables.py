@@ -106,12 +106,13 @@ def write(
     """
     origins = [origin_at(panel, found, place, length, settings) for place, length in enumerate(lengths, start=1)]
     champions = champion.choose(origins, settings, incumbent)
+    blends = champion.blends(origins, settings)
     del origins
     classes = demand.demand_class(panel.quantity, settings.new_below_weeks)
     chosen = _choose(panel, found, champions, classes, settings)
     tried = [
-        _with_ensembles(panel, found, place, length, champions, settings)
-        for place, length in enumerate(lengths, start=1)
+        _with_ensembles(panel, found, place, length, champions, blend, settings)
+        for place, (length, blend) in enumerate(zip(lengths, blends, strict=True), start=1)
     ]
     wanted = [
         backtest.wanted(panel, length, means[CHAMPION], settings) if CHAMPION in means else None
@@ -183,9 +184,15 @@ def _choose(
 
 
 def _with_ensembles(
-    panel: Panel, found: Candidates, place: int, length: int, champions: Champions, settings: ForecastSettings
+    panel: Panel,
+    found: Candidates,
+    place: int,
+    length: int,
+    champions: Champions,
+    blend: Floats | None,
+    settings: ForecastSettings,
 ) -> dict[str, Floats]:
-    """Forecasts (N, H) from an origin by each model, each ensemble and the champions of today."""
+    """Forecasts (N, H) from an origin by each model, each ensemble and the champions of today; `blend` is of the cells with a history."""
     history = panel.quantity[:, :length]
     seen = np.asarray((~np.isnan(history)).any(axis=1))
     means = {model: mean[place] for model, mean in _whole(found, place, seen).items()}
@@ -195,7 +202,11 @@ def _with_ensembles(
     name = np.full(len(classes), CHAMPION)
     candidates = {model: SeriesForecast(mean, name) for model, mean in means.items()}
     best = champion.forecast(champions, candidates, classes, settings).mean
-    return {**means, **ensembles.simple(means, settings.ensemble_members), CHAMPION: best}
+    together = ensembles.simple(means, settings.ensemble_members)
+    if blend is not None:
+        together[ensembles.BLEND] = np.full(best.shape, np.nan)
+        together[ensembles.BLEND][seen] = blend
+    return {**means, **together, CHAMPION: best}
 
 
 def _level_model(level: hierarchy.Level, chosen: _Chosen) -> list[str]:

@@ -152,3 +152,14 @@ def test_weights_are_shares_of_one(means, actual):
 
 def test_an_ensemble_of_one_is_none():
     assert ensembles.simple({"usual": np.ones((1, 1))}, ("usual", "other")) == {}
+
+
+def test_the_blend_at_an_origin_has_the_weights_that_the_other_origins_give_its_class():
+    classes = np.array(["SMOOTH"] * 5 + ["LUMPY"] * 5)
+    good_for_smooth = np.where(classes == "SMOOTH", 10.0, 20.0)
+    good_for_lumpy = np.where(classes == "SMOOTH", 20.0, 10.0)
+    origins = [origin(place, classes=classes, usual=good_for_smooth, other=good_for_lumpy) for place in range(3)]
+    blends = champion.blends(origins, SETTINGS)
+    assert [blend.shape for blend in blends] == [(SIZE, HORIZON)] * 3
+    assert np.abs(blends[0] - 10.0).max() < 1.5
+    assert champion.blends(origins[:1], SETTINGS) == [None]

@@ -117,6 +117,16 @@ def test_growth_is_not_taken_for_season():
     assert np.abs(np.log(profile.factors(found, series)) - 0.01 * to_origin).max() < 0.05
 
 
+def test_days_have_the_pattern_of_the_week():
+    days = np.datetime64("2025-01-06") + np.arange(207)
+    pattern = np.array([1.5, 1.0, 1.0, 1.0, 2.0, 0.5, 0.0])
+    truth = 8.0 * np.tile(pattern, 30)[None, :207].repeat(40, axis=0)
+    drawn = np.random.default_rng(4).poisson(truth[:, :200]).astype(np.float64)
+    series = Series(days[:200], drawn, np.zeros(drawn.shape, dtype=np.bool_), days[200:])
+    mean = seasonal_ses(train(series, SMALL, 7))(series, SMALL).mean.mean(axis=0)
+    np.testing.assert_allclose(mean, truth[0, 200:], rtol=0.1, atol=0.5)
+
+
 def test_each_sku_has_its_own_growth_and_the_forecast_begins_where_it_has_come_to():
     dates = MONDAY + 7 * np.arange(112)
     slope = np.repeat([0.005, -0.005], 30)[:, None]

@@ -64,6 +64,19 @@ def test_only_the_models_asked_for_are_tried_beside_seasonal_naive(sales):
     assert {row["model"] for row in report.rows} == {"tsb", "seasonal_naive"}
 
 
+def test_a_model_says_the_same_alone_as_beside_others(sales):
+    path = sales()
+    whole = forecasting.backtest_own(path, **COLUMNS)
+    for model in ("prophet_batch", "seasonal_ses"):
+        alone = forecasting.backtest_own(path, **COLUMNS, models=[model])
+        assert of(alone, "ALL", model)["wape"] == of(whole, "ALL", model)["wape"]
+
+
+def test_what_may_become_champion_stands_in_the_table(sales):
+    report = forecasting.backtest_own(sales(), **COLUMNS, horizon=4)
+    assert {"ensemble_mean", "ensemble_median", "ensemble_blend"} <= {row["model"] for row in report.rows}
+
+
 def test_a_day_without_a_row_is_one_without_a_sale_unless_it_is_said_to_be_unknown(tmp_path):
     days = [START + timedelta(days=2 * place) for place in range(200)]
     path = tmp_path / "every_other_day.parquet"
