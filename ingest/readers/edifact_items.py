@@ -46,6 +46,7 @@ SEGMENTS: dict[str, tuple[str, str]] = {
     "PRI": ("5125:5118:5375:5387:5284:6411", "5125"),
     "INV": ("4501+7491+4499+4503", ""),
     "GIN": ("7405" + "+7402:7402" * 5, "7405"),
+    "GIR": ("7297" + "+7402:7405" * 5, "7405"),
     "PCI": ("4233+7102:7102:7102", "4233"),
     "CPS": ("7164+7166+7075", ""),
     "PAC": ("7224+7075:7233:7073+7065:1131:3055:7064", ""),
@@ -122,8 +123,8 @@ def look_up(levels: Sequence[Level], name: str) -> str | None:
     if parsed is None:
         return None
     tag, code, qualifier = parsed.tag, parsed.code, parsed.qualifier
-    if SEGMENTS[tag][1] == "7143" and qualifier and code == "7140":
-        return first(levels, tag, lambda segment: _product(segment, qualifier))
+    if qualifier and code == _PAIRS.get(tag):
+        return first(levels, tag, lambda segment: _paired(segment, code, qualifier))
     return first(levels, tag, lambda segment: _value(segment, code), lambda segment: _is(segment, qualifier))
 
 
@@ -146,14 +147,13 @@ def _plain_number(text: str) -> str:
     return text.replace(",", ".") if text.count(",") == 1 and "." not in text else text
 
 
-def _products(segment: Segment) -> Iterator[tuple[str, str]]:
-    for at, part in _LAYOUTS[segment.tag]["7140"]:
-        if segment.get(at, part):
-            yield segment.get(at, part + 1).upper(), segment.get(at, part)
+_PAIRS = {"LIN": "7140", "PIA": "7140", "GIR": "7402"}
+"""Segments in which each number has its qualifier behind it."""
 
 
-def _product(segment: Segment, qualifier: str) -> str:
-    return next((code for found, code in _products(segment) if found == qualifier), "")
+def _paired(segment: Segment, code: str, qualifier: str) -> str:
+    places = _LAYOUTS[segment.tag][code]
+    return next((segment.get(at, part) for at, part in places if segment.get(at, part + 1).upper() == qualifier), "")
 
 
 def period(segment: Segment) -> tuple[str, str]:
@@ -256,7 +256,7 @@ def _reader(record: _Record) -> Callable[[str], str | None]:
 
 
 def _batch(levels: Sequence[Level]) -> str | None:
-    names = ("GIN.7402[BX]", "PIA.7140[NB]", "RFF.1154[BT]", "LIN.7140[NB]")
+    names = ("GIN.7402[BX]", "GIR.7402[BX]", "PIA.7140[NB]", "RFF.1154[BT]", "LIN.7140[NB]")
     return next((text for name in names if (text := look_up(levels, name))), None)
 
 
@@ -299,7 +299,7 @@ _SUMMARY = frozenset({"UNS", "CNT"})
 
 # SLSRPT Sales data report
 
-_SOLD = ("153", "212", "25", "47", "1", "46", "30", "29", "28")
+_SOLD = ("153", "212", "55", "25", "47", "1", "46", "30", "29", "28")
 _RETURNED = ("61",)
 _AMOUNTS = ("203", "125", "79", "66", "128")
 _PERIODS = ("356", "366", "91", "90", "206", "194")
@@ -400,7 +400,8 @@ def _sales_facts(record: _Record, *, alone: bool) -> Facts:
         (text for code in _AMOUNTS if (text := look_up(within[: _line_at(levels) + 1], f"MOA.5004[{code}]"))), None
     )
     lined = levels[: _line_at(levels) + 1]
-    price, basis = number(look_up(lined, "PRI.5118") or ""), number(look_up(lined, "PRI.5284") or "1")
+    net = "[AAA]" if look_up(lined, "PRI.5118[AAA]") else ""
+    price, basis = number(look_up(lined, f"PRI.5118{net}") or ""), number(look_up(lined, f"PRI.5284{net}") or "1")
     units, back = number(quantity or ("0" if returned else "")), number(returned or "0")
     units = units - back if units is not None and back is not None else None
     value = plain(price * units / basis) if price is not None and units is not None and basis else None
@@ -474,9 +475,18 @@ def _leave_out_cancelled(records: Iterable[_Record]) -> None:
 
 # INVRPT Inventory report
 
-_ON_HAND = ("145", "17", "257")
+_BALANCES = ("17", "152", "158")
+_ON_HAND = ("145", *_BALANCES, "60", "257")
 _UNSALEABLE = ("124", "20", "89", "96")
-_MOVED = ("199", "48", "212", "153")
+_MOVED = ("199", "48", "212", "153", "58", "61", "156", "191")
+_PLANNED = (
+    *("21", "27", "52", "53", "54", "57", "59", "66", "73", "81", "83", "84", "97", "98"),
+    *("146", "154", "155", "157", "170", "182", "197", "198"),
+)
+"""Quantities (element 6063) that stand beside the stock: planned, ordered, on their way, committed, least and most, opening.
+
+Balances are stock whatever direction an INV names.
+"""
 _IDENTITY = ("LOC", "GIN", "DTM", "STS", "PCI", "RFF", "CPS", "PAC", "INV")
 
 
@@ -547,14 +557,22 @@ def _line_stock(
         }
         record.facts["BATCH"] = _batch(record.levels[:2])
         if record.facts.get("KIND") == "STOCK" and record.facts["QUANTITY"] is None:
-            record.facts["KIND"] = "OTHER"
+            record.facts["KIND"] = _beside_stock(record.levels[0])
     _leave_out_total(found)
     return found
 
 
 def _stock_kind(level: Level, code: str, outer: tuple[Level, ...]) -> str:
-    moved = any(segment.get(1) in ("1", "2") for segment in level.of("INV")) or look_up(outer, "BGM.1001") == "78"
-    return "MOVEMENT" if moved or code in _MOVED else "UNSALEABLE" if code in _UNSALEABLE else "STOCK"
+    is_moved = any(segment.get(1) in ("1", "2") for segment in level.of("INV")) and code not in _BALANCES
+    if is_moved or code in _MOVED or look_up(outer, "BGM.1001") == "78":
+        return "MOVEMENT"
+    return "UNSALEABLE" if code in _UNSALEABLE else "STOCK"
+
+
+def _beside_stock(level: Level) -> str:
+    """The kind of a record without a quantity on hand: OTHER, or the first of its quantities of which nobody knows what it tells."""
+    codes = (segment.get(1, 1).upper() for segment in level.of("QTY"))
+    return next((code for code in codes if code not in _PLANNED), "OTHER")
 
 
 def _leave_out_total(records: Sequence[_Record]) -> None:

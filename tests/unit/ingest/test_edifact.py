@@ -107,6 +107,13 @@ def test_the_value_of_sales_is_net_of_what_came_back(quantities, net):
     assert column(read(written(interchange(message("SLSRPT", *body)))), "NET") == [net]
 
 
+def test_the_price_of_sales_is_the_net_one_in_whatever_order_prices_stand():
+    body = (*HEAD, "LOC+162+S1", "LIN+1++111:EN", "PRI+AAB:3", "PRI+AAA:4:::2", "QTY+153:5")
+    (entry,) = read(written(interchange(message("SLSRPT", *body))))
+
+    assert (entry.values["PRICE"], entry.values["NET"]) == ("2", "10")
+
+
 def test_a_quantity_that_stands_twice_gives_two_records():
     body = (*HEAD, "LOC+162+S1", "LIN+1++111:EN", "QTY+153:4", "MKS+9+A", "QTY+153:5", "MKS+9+B")
     entries = read(written(interchange(message("SLSRPT", *body))))
@@ -219,6 +226,23 @@ def test_a_line_without_a_quantity_is_still_a_record():
 @pytest.mark.parametrize("end", ["'", "'\n", "'\r\n", "' \n"])
 def test_line_ends_after_a_terminator_mean_nothing(end):
     assert column(read(written(SALES, end=end)), "QUANTITY") == ["140", "5", "7"]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", " \n"])
+@pytest.mark.parametrize("una", ["", "UNA:+.? '"])
+def test_lines_are_the_terminators_where_there_are_no_others(una, end):
+    entries = read((una + end).encode() * bool(una) + written(SALES, SALES, end=end))
+
+    assert rules(entries) == [None] * 6
+    assert column(entries, "QUANTITY") == ["140", "5", "7"] * 2
+
+
+@pytest.mark.parametrize("end", ["'", "'\n", "'\r\n", " '\n"])
+def test_a_una_may_lack_its_blank(end):
+    entries = read(f"UNA:+.?{end}".encode() + written(SALES, end=end))
+
+    assert rules(entries) == [None] * 3
+    assert column(entries, "QUANTITY") == ["140", "5", "7"]
 
 
 def test_the_signs_of_a_una_are_honoured():
@@ -439,6 +463,29 @@ def test_damaged_stock_is_a_record_of_its_own_and_movements_are_told():
     assert column(entries, "QUANTITY")[:2] == ["100", "3"]
 
 
+@pytest.mark.parametrize("code", ["17", "60", "145", "152", "158", "257"])
+def test_stock_is_on_hand_by_its_qualifier(code):
+    (entry,) = stock("LIN+1++111:EN", "QTY+157:80", f"QTY+{code}:100", "QTY+57:5")
+
+    names = ("KIND", "QUANTITY", "QTY.6060[157]", "QTY.6060[57]")
+    assert [entry.values.get(name) for name in names] == ["STOCK", "100", "80", "5"]
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"), [("17", "STOCK"), ("152", "STOCK"), ("158", "STOCK"), ("145", "MOVEMENT"), ("156", "MOVEMENT")]
+)
+def test_a_balance_is_stock_whatever_direction_its_movement_has(code, kind):
+    assert column(stock("LIN+1++111:EN", "INV+2", f"QTY+{code}:4"), "KIND") == [kind]
+
+
+@pytest.mark.parametrize(
+    ("quantities", "kind"),
+    [(("QTY+97:5", "QTY+21:3"), "OTHER"), (("QTY+33:5",), "33"), (("QTY+97:5", "QTY+33:3"), "33")],
+)
+def test_a_quantity_of_which_nobody_knows_whether_it_is_on_hand_is_named_by_its_code(quantities, kind):
+    assert column(stock("LIN+1++111:EN", *quantities), "KIND") == [kind]
+
+
 def test_an_inventory_segment_may_stand_before_its_quantity():
     entries = stock("LIN+1++111:EN", "INV+++++1", "QTY+145:10", "LOC+18+A", "INV+2", "QTY+145:4", "LOC+18+B")
 
@@ -487,6 +534,13 @@ def test_a_despatch_line_inherits_from_its_packs_and_its_head():
     assert column(entries, "DTM.2380[11]") == ["20260302"] * 2
     assert column(entries, "NAD.3039[DP]") == ["DEPOT"] * 2
     assert column(entries, "IMD.7008") == ["Soap", None]
+
+
+def test_a_batch_may_be_a_related_identification_number():
+    body = ("BGM+351+D1+9", "CPS+1", "LIN+1++111:EN", "QTY+12:5", "GIR+3+SERIAL:BN+LOT1:BX")
+    (entry,) = read(written(interchange(message("DESADV", *body))))
+
+    assert (entry.values["BATCH"], entry.values["GIR.7402[BN]"]) == ("LOT1", "SERIAL")
 
 
 def test_markings_that_divide_a_line_are_its_records():
