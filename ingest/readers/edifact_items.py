@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import calendar
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
+from itertools import takewhile
 
 from ingest.readers.envelopes import ControlTotal, Parsed, Reader
 from ingest.readers.segments import (
@@ -22,6 +23,8 @@ from ingest.readers.segments import (
     Segment,
     Values,
     first,
+    following,
+    leading,
     line_numbers,
     number,
     plain,
@@ -314,6 +317,7 @@ def _sales_report(header: Segment, body: Sequence[Segment], envelope: Level, rep
     record: _Record | None = None
     stated: set[str] = set()
     own: list[Segment] = []
+    ahead = _Ahead()
     records: list[_Record] = []
     of_line: list[_Record] = []
     lines: list[list[_Record]] = []
@@ -324,19 +328,25 @@ def _sales_report(header: Segment, body: Sequence[Segment], envelope: Level, rep
         elif segment.tag == "LIN":
             _unquantified(line, own, of_line, records, (place, head, summary, envelope))
             line, part, record, own, of_line = Level(), None, None, [], []
+            ahead = _Ahead(_until(following(body, at), ("LIN", "LOC")), ("DTM",))
             lines.append(of_line)
             placing.move(line)
         elif segment.tag == "LOC" and line is not None and _breaks_down(body, at, of_line):
-            part, record = Level(), None
+            part, record, own = Level(), None, own if not of_line else []
+            ahead = _Ahead(_until(following(body, at), ("LIN", "LOC")), ("DTM",))
             placing.move(part)
         elif segment.tag == "LOC" and placing.level is not summary:
             _unquantified(line, own, of_line, records, (place, head, summary, envelope))
             place, line, part, record, own, of_line = Level(), None, None, None, [], []
             placing.move(place)
+        elif line is not None and ahead.takes(segment) and of_line:
+            own = [segment] if record is not None else [*own, segment]
+            record = None
+            continue
         elif segment.tag == "QTY" and line is not None:
             if record is None or segment.get(1, 1) in stated:
                 levels = [level for level in (part, line, place, head, summary, envelope) if level is not None]
-                record = _Record((Level(), *levels), [] if of_line else list(own))
+                record, own = _Record((ahead.level(), *levels), own), []
                 of_line.append(record)
                 records.append(record)
                 stated = set()
@@ -353,6 +363,33 @@ def _sales_report(header: Segment, body: Sequence[Segment], envelope: Level, rep
     _note_overlaps(records, repeats)
     _leave_out_cancelled(records)
     return _finished(records, body, len(lines))
+
+
+class _Ahead:
+    """Segments that stand before the quantities of a line that they tell about, each until another one of its kind."""
+
+    def __init__(self, segments: Iterable[Segment] = (), tags: Collection[str] = ()) -> None:
+        self._keys = leading(segments, tags, "QTY") if tags else frozenset()
+        self._found: dict[tuple[str, str], Segment] = {}
+
+    def takes(self, segment: Segment) -> bool:
+        """Keep a segment for the quantities to come. False where it is none of these."""
+        key = (segment.tag, segment.get(1, 1).upper())
+        if key not in self._keys:
+            return False
+        self._found[key] = segment
+        return True
+
+    def level(self) -> Level:
+        """The level of a quantity, with what stands before it."""
+        level = Level()
+        for segment in self._found.values():
+            level.add(segment)
+        return level
+
+
+def _until(segments: Iterable[Segment], tags: Collection[str]) -> Iterator[Segment]:
+    return takewhile(lambda segment: segment.tag not in tags and segment.tag not in _SUMMARY, segments)
 
 
 def _note_overlaps(records: Iterable[_Record], repeats: Repeats) -> None:
@@ -381,7 +418,7 @@ def _unquantified(
 
 def _breaks_down(body: Sequence[Segment], at: int, of_line: Sequence[_Record]) -> bool:
     """True for a LOC within a line: quantities follow it before the next line begins. Otherwise it opens the next location."""
-    for segment in body[at + 1 :]:
+    for segment in following(body, at):
         if segment.tag == "QTY":
             return True
         if segment.tag in ("LIN", "LOC"):
@@ -487,6 +524,7 @@ _PLANNED = (
 
 Balances are stock whatever direction an INV names.
 """
+_LEADING = ("LOC", "GIN", "DTM", "STS", "RFF")
 _IDENTITY = ("LOC", "GIN", "DTM", "STS", "PCI", "RFF", "CPS", "PAC", "INV")
 
 
@@ -494,15 +532,22 @@ def _inventory(header: Segment, body: Sequence[Segment], envelope: Level, repeat
     head, summary = Level(), Level()
     placing = Placing(head, "NAD", _PARTY | {"LOC"})
     lines: list[tuple[Level, list[Segment], list[tuple[Level, list[Segment]]]]] = []
+    ahead = _Ahead()
+    between: list[Segment] = []
     for at, segment in enumerate(body):
         if segment.tag in _SUMMARY:
             placing.move(summary)
         elif segment.tag == "LIN":
             lines.append((Level(), [], []))
+            ahead, between = _Ahead(_until(following(body, at), ("LIN",)), _LEADING), []
             placing.move(lines[-1][0])
         elif lines and placing.level is not summary and _begins_quantity(body, at, lines[-1][2]):
-            lines[-1][2].append((Level(), []))
+            lines[-1][2].append((ahead.level(), between))
+            between = []
             placing.move(lines[-1][2][-1][0])
+        elif lines and placing.level is not summary and ahead.takes(segment) and lines[-1][2]:
+            between.append(segment)
+            continue
         if lines and placing.level is not summary:
             (lines[-1][2][-1][1] if lines[-1][2] else lines[-1][1]).append(segment)
         placing.put(segment)
@@ -529,7 +574,7 @@ def _line_stock(
     for level, segments in groups:
         code = level.of("QTY")[0].get(1, 1).upper() if level.of("QTY") else ""
         kind = _stock_kind(level, code, outer)
-        identity = (kind, *(segment.elements for segment in segments if segment.tag in _IDENTITY))
+        identity = (kind, *(segment.elements for tag in _IDENTITY for segment in level.anywhere(tag)))
         repeat = seen.get((identity, code), 0)
         seen[identity, code] = repeat + 1
         record = records.get((identity, repeat))

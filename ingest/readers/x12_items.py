@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import lru_cache
+from itertools import takewhile
 
 from ingest.readers.envelopes import ControlTotal, Parsed, Reader
 from ingest.readers.segments import (
@@ -20,6 +21,8 @@ from ingest.readers.segments import (
     Segment,
     Values,
     first,
+    following,
+    leading,
     line_numbers,
     number,
     plain,
@@ -523,12 +526,18 @@ def _resale(header: Segment, body: Sequence[Segment], envelope: Level, repeats: 
     records: list[_Record] = []
     open_record: _Record | None = None
     transfer: list[Segment] = []
-    transfers = 0
-    for segment in body:
+    transfers, has_items = 0, False
+    ahead: frozenset[tuple[str, str]] = frozenset()
+    for at, segment in enumerate(body):
         if segment.tag == "PTD":
             records += _bare_transfer(transfer, detail, head, records)
-            detail, transfer, open_record = Level(), [], None
+            detail, transfer, open_record, has_items = Level(), [], None, False
             transfers += 1
+            rest = takewhile(lambda other: other.tag not in ("PTD", "CTT"), following(body, at))
+            ahead = leading(rest, ("N1",), "QTY")
+            placing.move(detail)
+        elif (segment.tag, segment.get(1).upper()) in ahead and placing.level is not summary and has_items:
+            detail, open_record = detail.copy(but_party=segment.get(1).upper()), None
             placing.move(detail)
         elif segment.tag == "CTT":
             open_record = None
@@ -536,6 +545,7 @@ def _resale(header: Segment, body: Sequence[Segment], envelope: Level, repeats: 
         elif placing.level is not summary and _begins_resale(segment, open_record):
             open_record = _Record((Level(), detail, head, summary, envelope), [])
             records.append(open_record)
+            has_items = True
             placing.move(open_record.levels[0])
         elif open_record is not None and segment.tag in ("LIN", "QTY"):
             placing.move(open_record.levels[0])
@@ -699,19 +709,30 @@ def _activity(header: Segment, body: Sequence[Segment], envelope: Level, repeats
     placing = Placing(head, "N1", _ACTIVITY_PARTY)
     place = head
     lines: list[tuple[Level, Level, list[Segment], list[tuple[Level, list[Segment]]]]] = []
+    ahead: frozenset[tuple[str, str]] = frozenset()
+    before, waiting = Level(), list[Segment]()
     for at, segment in enumerate(body):
         if segment.tag == "LIN" or (segment.tag == "ZA" and not lines):
             lines.append((place, Level(), [], []))
+            before, waiting = Level(), []
+            rest = takewhile(lambda other: other.tag not in ("LIN", "CTT"), following(body, at))
+            ahead = leading(rest, ("N1",), "ZA")
             placing.move(lines[-1][1])
         elif segment.tag == "CTT":
             placing.move(summary)
         elif lines and lines[-1][3] and placing.level is lines[-1][3][-1][0] and _opens_place(body, at, head):
             place = Level()
             placing.move(place)
+        elif (segment.tag, segment.get(1).upper()) in ahead and lines[-1][3] and placing.level is not summary:
+            before = before.copy(but_party=segment.get(1).upper())
+            placing.move(before)
         if segment.tag == "ZA" and placing.level is not summary:
-            lines[-1][3].append((Level(), []))
+            lines[-1][3].append((before.copy(), waiting))
+            waiting = []
             placing.move(lines[-1][3][-1][0])
-        if lines and placing.level is not place and placing.level is not summary:
+        if placing.level is before:
+            waiting.append(segment)
+        elif lines and placing.level is not place and placing.level is not summary:
             (lines[-1][3][-1][1] if lines[-1][3] else lines[-1][2]).append(segment)
         placing.put(segment)
     records = [
@@ -733,7 +754,7 @@ def _opens_place(body: Sequence[Segment], at: int, head: Level) -> bool:
     """True for a party behind a line that the next lines are about: another place, where the head named the first one."""
     if body[at].tag != "N1" or body[at].get(1).upper() not in _STORE_PARTIES or _store([head]) is None:
         return False
-    rest = (segment.tag for segment in body[at + 1 :])
+    rest = (segment.tag for segment in following(body, at))
     return next((tag for tag in rest if tag != "N1" and tag not in _ACTIVITY_PARTY), "") == "LIN"
 
 
@@ -769,6 +790,7 @@ def _line_activities(
         places = splits or [("", za.get(2), [])]
         amount = _amount(level) if len(places) == 1 else None
         for store, quantity, sdq in places:
+            store = store or _store([level]) or ""
             place = (kind if kind in ("SALE", "STOCK") else code, store, full_date(za.get(5)))
             repeat = seen.get((*place, code), 0)
             seen[*place, code] = repeat + 1

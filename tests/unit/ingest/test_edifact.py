@@ -114,6 +114,22 @@ def test_the_price_of_sales_is_the_net_one_in_whatever_order_prices_stand():
     assert (entry.values["PRICE"], entry.values["NET"]) == ("2", "10")
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        ("LOC+162+S1", "LIN+1++111:EN", "DTM+356:20260302:102", "QTY+153:4", "DTM+356:20260303:102", "QTY+153:5"),
+        ("LIN+1++111:EN", "LOC+162+S1", "DTM+356:20260302:102", "QTY+153:4", "DTM+356:20260303:102", "QTY+153:5"),
+        ("LIN+1++111:EN", "LOC+162+S1", "DTM+356:20260302:102", "QTY+153:4", "LOC+162+S1", "DTM+356:20260303:102", "QTY+153:5"),
+    ],
+)  # fmt: skip
+def test_a_day_within_a_line_is_that_of_the_quantities_behind_it(body):
+    entries = read(written(interchange(message("SLSRPT", *HEAD, *body, "QTY+61:1"))))
+
+    assert column(entries, "QUANTITY") == ["4", "5"]
+    assert column(entries, "DATE") == ["20260302", "20260303"]
+    assert column(entries, "RETURNED") == [None, "1"]
+
+
 def test_a_quantity_that_stands_twice_gives_two_records():
     body = (*HEAD, "LOC+162+S1", "LIN+1++111:EN", "QTY+153:4", "MKS+9+A", "QTY+153:5", "MKS+9+B")
     entries = read(written(interchange(message("SLSRPT", *body))))
@@ -491,6 +507,32 @@ def test_an_inventory_segment_may_stand_before_its_quantity():
 
     assert column(entries, "STORE") == ["A", "B"]
     assert column(entries, "KIND") == ["STOCK", "MOVEMENT"]
+
+
+@pytest.mark.parametrize(
+    ("body", "stores", "batches", "quantities"),
+    [
+        (("LOC+18+A", "QTY+145:4", "LOC+18+B", "QTY+145:5"), ["A", "B"], [None, None], ["4", "5"]),
+        (("LOC+18+A", "QTY+145:4", "QTY+198:1", "LOC+18+B", "QTY+145:5"), ["A", "B"], [None, None], ["4", "5"]),
+        (("LOC+18+A", "INV+++++1", "QTY+145:4", "LOC+18+B", "INV+++++1", "QTY+145:5"), ["A", "B"], [None] * 2, ["4", "5"]),
+        (("LOC+18+A", "GIN+BX+X", "QTY+145:4", "GIN+BX+Y", "QTY+145:5"), ["A", "A"], ["X", "Y"], ["4", "5"]),
+        (("LOC+18+A", "QTY+145:4", "LOC+18+B", "QTY+145:5", "LOC+18+C"), ["B", "C"], [None, None], ["4", "5"]),
+        (("LOC+18+A", "QTY+145:4", "LOC+14+B", "QTY+145:5"), ["B", "A"], [None, None], ["4", "5"]),
+    ],
+)  # fmt: skip
+def test_a_place_or_batch_may_stand_before_its_quantities(body, stores, batches, quantities):
+    entries = stock("LIN+1++111:EN", *body, "LIN+2++222:EN", "QTY+145:9", "LOC+18+Z")
+
+    assert column(entries, "STORE") == [*stores, "Z"]
+    assert column(entries, "BATCH") == [*batches, None]
+    assert column(entries, "QUANTITY") == [*quantities, "9"]
+    assert [entry.left_out for entry in entries] == [None] * 3
+
+
+def test_what_stands_before_a_quantity_is_part_of_its_raw_text():
+    entries = stock("LIN+1++111:EN", "LOC+18+A", "QTY+145:4", "LOC+18+B", "QTY+145:5")
+
+    assert ["LOC+18+B" in entry.raw for entry in entries] == [False, True]
 
 
 def test_a_total_before_its_batches_is_left_out():

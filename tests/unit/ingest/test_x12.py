@@ -587,6 +587,26 @@ def test_a_buyer_at_the_head_of_a_resale_report_is_not_the_outlet():
     assert column(read(written(interchange(a_set("867", *body)))), "STORE") == [None]
 
 
+@pytest.mark.parametrize(
+    ("body", "stores"),
+    [
+        (("N1*ST**92*O1", "QTY*32*1", "LIN**VP*S", "N1*ST**92*O2", "QTY*32*2", "LIN**VP*S"), ["O1", "O2"]),
+        (("N1*ST**92*O1", "LIN**VP*S", "QTY*32*1", "N1*ST**92*O2", "LIN**VP*S", "QTY*32*2"), ["O1", "O2"]),
+        (("N1*BY**92*B1", "N1*ST**92*O1", "QTY*32*1", "N1*BY**92*B2", "N1*ST**92*O2", "QTY*32*2"), ["O1", "O2"]),
+        (("N1*ST**92*O1", "QTY*32*1", "QTY*32*3", "N1*ST**92*O2", "QTY*32*2"), ["O1", "O1", "O2"]),
+        (("N1*ST**92*O1", "QTY*32*1", "N1*ST**92*O2", "QTY*32*2", "N1*ST**92*O3"), ["O2", "O3"]),
+        (("N1*ST**92*O1", "QTY*32*1", "N1*EU**92*O2", "QTY*32*2"), ["O2", "O1"]),
+    ],
+)
+def test_a_buyer_before_the_items_of_a_transfer_is_theirs_until_the_next(body, stores):
+    head = ("BPT*00*R*20260331", "PTD*SS***IV*INV1", "DTM*003*20260302")
+    entries = read(written(interchange(a_set("867", *head, *body))))
+
+    assert column(entries, "STORE") == stores
+    assert column(entries, "PTD05[IV]") == ["INV1"] * len(stores)
+    assert column(entries, "DATE") == ["20260302"] * len(stores)
+
+
 def test_a_resale_without_a_price_says_so():
     (entry,) = read(written(interchange(a_set("867", "BPT*00*R*20260331", "PTD*SS", "QTY*32*1", "LIN**VP*S"))))
 
@@ -725,6 +745,19 @@ def test_a_party_behind_an_activity_is_its_place_where_the_head_names_none():
     body = ("LIN**UP*1", "ZA*QS*5", "N1*ST**92*S1", "LIN**UP*2", "ZA*QS*6", "N1*ST**92*S2", "CTT*2")
 
     assert places(*body) == [("S1", "1", "5"), ("S2", "2", "6")]
+
+
+def test_a_party_before_an_activity_is_its_place_until_the_next():
+    one = ("LIN**UP*1", "N1*ST**92*S1", "N4*Town", "ZA*QS*5", "ZA*QU*1")
+    other = ("N1*ST**92*S2", "N4*Town", "ZA*QS*6", "ZA*QU*2", "LIN**UP*2", "N1*ST**92*S1", "ZA*QS*7", "CTT*2")
+
+    assert places(*one, *other) == [("S1", "1", "5"), ("S2", "1", "6"), ("S1", "2", "7")]
+
+
+def test_activities_of_one_item_at_two_places_are_two_records():
+    body = ("LIN**UP*1", "ZA*QS*5", "N1*ST**92*S1", "ZA*QU*1", "N1*ST**92*S2", "CTT*1")
+
+    assert places(*body) == [("S1", "1", "5"), ("S2", "1", "0")]
 
 
 def test_an_activity_of_which_nobody_knows_what_it_tells_is_named_by_its_code():
