@@ -524,6 +524,8 @@ _PLANNED = (
 
 Balances are stock whatever direction an INV names.
 """
+_EXPECTED = ("2", "10", "11", "17", "44", "63", "64", "67", "69", "76", "132", "133", "191")
+"""Dates (element 2005) of what is planned: when it is shipped, arrives, or can be had."""
 _LEADING = ("LOC", "GIN", "DTM", "STS", "RFF")
 _IDENTITY = ("LOC", "GIN", "DTM", "STS", "PCI", "RFF", "CPS", "PAC", "INV")
 
@@ -571,10 +573,12 @@ def _line_stock(
     """Records of one LIN: one per place, batch, date and condition, with all its quantities."""
     records: dict[tuple[object, ...], _Record] = {}
     seen: dict[tuple[object, ...], int] = {}
-    for level, segments in groups:
-        code = level.of("QTY")[0].get(1, 1).upper() if level.of("QTY") else ""
+    qualifiers = [level.of("QTY")[0].get(1, 1).upper() if level.of("QTY") else "" for level, _ in groups]
+    for (level, segments), code in zip(groups, qualifiers, strict=True):
         kind = _stock_kind(level, code, outer)
-        identity = (kind, *(segment.elements for tag in _IDENTITY for segment in level.anywhere(tag)))
+        is_planned_once = code in _PLANNED and qualifiers.count(code) == 1
+        told_apart = [segment for tag in _IDENTITY for segment in level.anywhere(tag)]
+        identity = (kind, *(s.elements for s in told_apart if not (is_planned_once and _is_expected(s))))
         repeat = seen.get((identity, code), 0)
         seen[identity, code] = repeat + 1
         record = records.get((identity, repeat))
@@ -607,6 +611,10 @@ def _line_stock(
     return found
 
 
+def _is_expected(segment: Segment) -> bool:
+    return segment.tag == "DTM" and segment.get(1, 1) in _EXPECTED
+
+
 def _stock_kind(level: Level, code: str, outer: tuple[Level, ...]) -> str:
     is_moved = any(segment.get(1) in ("1", "2") for segment in level.of("INV")) and code not in _BALANCES
     if is_moved or code in _MOVED or look_up(outer, "BGM.1001") == "78":
@@ -635,6 +643,8 @@ def _leave_out_total(records: Sequence[_Record]) -> None:
 # DESADV Despatch advice
 
 _SHIPPED = ("12", "46", "1", "11", "113")
+_SPLIT = "11"
+"""Of the quantities of a line (element 6063) the one that stands for each of its places; together they are what was shipped."""
 
 
 _DEPTH = 32
@@ -695,14 +705,20 @@ def _line_packs(
         inner = record.levels[:1] if divided else [line]
         code = next((code for code in _SHIPPED if look_up(inner, f"QTY.6060[{code}]")), None)
         free = look_up([line], "QTY.6060[192]")
-        record.facts["QUANTITY"] = look_up(inner, f"QTY.6060[{code}]") if code else "0" if free else None
+        record.facts["QUANTITY"] = _shipped(inner) or ("0" if free else None)
         record.facts["UNIT"] = look_up(inner, f"QTY.6411[{code}]") if code else look_up([line], "QTY.6411[192]")
         record.facts["FREE"] = free if record is records[0] else look_up(inner, "QTY.6060[192]")
     return records
 
 
 def _shipped(levels: Sequence[Level]) -> str | None:
-    return next((text for code in _SHIPPED if (text := look_up(levels, f"QTY.6060[{code}]"))), None)
+    found = next((code for code in _SHIPPED if look_up(levels, f"QTY.6060[{code}]")), None)
+    if found != _SPLIT:
+        return look_up(levels, f"QTY.6060[{found}]") if found else None
+    parts = [segment for level in levels for segment in level.anywhere("QTY") if segment.get(1, 1) == _SPLIT]
+    amounts = [amount for part in parts if (amount := number(_plain_number(part.get(1, 2)))) is not None]
+    is_summable = len(amounts) == len(parts) and len({part.get(1, 3) for part in parts}) == 1
+    return plain(sum(amounts, Decimal(0))) if is_summable else None
 
 
 ITEMS: dict[str, Reader] = {

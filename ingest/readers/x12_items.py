@@ -528,6 +528,7 @@ def _resale(header: Segment, body: Sequence[Segment], envelope: Level, repeats: 
     transfer: list[Segment] = []
     transfers, has_items = 0, False
     ahead: frozenset[tuple[str, str]] = frozenset()
+    renewed: set[str] = set()
     for at, segment in enumerate(body):
         if segment.tag == "PTD":
             records += _bare_transfer(transfer, detail, head, records)
@@ -536,16 +537,22 @@ def _resale(header: Segment, body: Sequence[Segment], envelope: Level, repeats: 
             rest = takewhile(lambda other: other.tag not in ("PTD", "CTT"), following(body, at))
             ahead = leading(rest, ("N1",), "QTY")
             placing.move(detail)
-        elif (segment.tag, segment.get(1).upper()) in ahead and placing.level is not summary and has_items:
-            detail, open_record = detail.copy(but_party=segment.get(1).upper()), None
+        elif (
+            (party := (segment.tag, segment.get(1).upper())) in ahead
+            and placing.level is not summary
+            and has_items
+            and party[1] not in renewed
+        ):
+            renewed.add(party[1])
+            detail, open_record = detail.copy(but_party=party[1]), None
             placing.move(detail)
         elif segment.tag == "CTT":
             open_record = None
             placing.move(summary)
-        elif placing.level is not summary and _begins_resale(segment, open_record):
+        elif placing.level is not summary and _begins_resale(body, at, open_record):
             open_record = _Record((Level(), detail, head, summary, envelope), [])
             records.append(open_record)
-            has_items = True
+            has_items, renewed = True, set()
             placing.move(open_record.levels[0])
         elif open_record is not None and segment.tag in ("LIN", "QTY"):
             placing.move(open_record.levels[0])
@@ -605,13 +612,26 @@ _RESALE_DOCUMENTS = (
 """References (element 128) that number what was sold: invoices and delivery notes, of the item or its transfer; else the report itself."""
 
 
-def _begins_resale(segment: Segment, record: _Record | None) -> bool:
+def _begins_resale(body: Sequence[Segment], at: int, record: _Record | None) -> bool:
     """An item begins with its quantity; senders who put the product first are understood as well."""
+    segment = body[at]
     if segment.tag == "SII":
         return True
     if segment.tag == "QTY":
-        return record is None or bool(record.levels[0].of("QTY")) or bool(record.levels[0].of("SII"))
+        return record is None or bool(record.levels[0].of("QTY")) or not _restates(body, at, record)
     return segment.tag == "LIN" and (record is None or bool(record.levels[0].of("LIN")))
+
+
+def _restates(body: Sequence[Segment], at: int, record: _Record) -> bool:
+    """True for a QTY that says no more than the SII before it: as many of the same product."""
+    sale = next(iter(record.levels[0].of("SII")), None)
+    if sale is None:
+        return True
+    rest = takewhile(lambda other: other.tag not in ("QTY", "SII", "PTD", "CTT"), following(body, at))
+    line = next((other for other in rest if other.tag == "LIN"), None)
+    is_same = line is None or not {*_products(sale)}.isdisjoint(_products(line))
+    sold, quantity = number(sale.get(3)), number(body[at].get(2))
+    return is_same and quantity is not None and quantity == sold and body[at].get(1) in _SALES
 
 
 def _bare_transfer(
@@ -710,6 +730,7 @@ def _activity(header: Segment, body: Sequence[Segment], envelope: Level, repeats
     place = head
     lines: list[tuple[Level, Level, list[Segment], list[tuple[Level, list[Segment]]]]] = []
     ahead: frozenset[tuple[str, str]] = frozenset()
+    renewed: set[str] = set()
     before, waiting = Level(), list[Segment]()
     for at, segment in enumerate(body):
         if segment.tag == "LIN" or (segment.tag == "ZA" and not lines):
@@ -723,12 +744,18 @@ def _activity(header: Segment, body: Sequence[Segment], envelope: Level, repeats
         elif lines and lines[-1][3] and placing.level is lines[-1][3][-1][0] and _opens_place(body, at, head):
             place = Level()
             placing.move(place)
-        elif (segment.tag, segment.get(1).upper()) in ahead and lines[-1][3] and placing.level is not summary:
-            before = before.copy(but_party=segment.get(1).upper())
+        elif (
+            (party := (segment.tag, segment.get(1).upper())) in ahead
+            and lines[-1][3]
+            and placing.level is not summary
+            and party[1] not in renewed
+        ):
+            renewed.add(party[1])
+            before = before.copy(but_party=party[1])
             placing.move(before)
         if segment.tag == "ZA" and placing.level is not summary:
             lines[-1][3].append((before.copy(), waiting))
-            waiting = []
+            waiting, renewed = [], set()
             placing.move(lines[-1][3][-1][0])
         if placing.level is before:
             waiting.append(segment)

@@ -471,6 +471,22 @@ def test_quantities_of_one_place_are_one_record():
     ]
 
 
+@pytest.mark.parametrize(
+    ("planned", "in_transit", "records"),
+    [
+        (("QTY+198:5", "DTM+44:20260401:102"), "5", 1),
+        (("QTY+198:5", "DTM+44:20260401:102", "QTY+198:6", "DTM+44:20260501:102"), None, 3),
+        (("QTY+198:5", "DTM+361:20270401:102"), None, 2),
+    ],
+)
+def test_what_is_planned_may_have_its_own_date(planned, in_transit, records):
+    entries = stock("LIN+1++111:EN", "QTY+145:100", *planned)
+
+    assert len(entries) == records
+    assert column(entries, "KIND") == ["STOCK", *["OTHER"] * (records - 1)]
+    assert column(entries, "QTY.6060[198]")[0] == in_transit
+
+
 def test_damaged_stock_is_a_record_of_its_own_and_movements_are_told():
     entries = stock("LIN+1++111:EN", "QTY+145:100", "QTY+124:3", "QTY+199:7", "INV+1")
 
@@ -576,6 +592,22 @@ def test_a_despatch_line_inherits_from_its_packs_and_its_head():
     assert column(entries, "DTM.2380[11]") == ["20260302"] * 2
     assert column(entries, "NAD.3039[DP]") == ["DEPOT"] * 2
     assert column(entries, "IMD.7008") == ["Soap", None]
+
+
+@pytest.mark.parametrize(
+    ("quantities", "shipped"),
+    [
+        (("LOC+7+A", "QTY+11:5:PCE", "LOC+7+B", "QTY+11:7:PCE"), "12"),
+        (("QTY+12:15:PCE", "LOC+7+A", "QTY+11:5:PCE", "LOC+7+B", "QTY+11:7:PCE"), "15"),
+        (("QTY+11:5,5:PCE",), "5.5"),
+        (("LOC+7+A", "QTY+11:5:PCE", "LOC+7+B", "QTY+11:7:CT"), None),
+    ],
+)
+def test_quantities_of_the_places_of_a_line_are_together_what_was_shipped(quantities, shipped):
+    body = ("BGM+351+D1+9", "DTM+11:20260305:102", "CPS+1", "LIN+1++111:EN", *quantities)
+    (entry,) = read(written(interchange(message("DESADV", *body))))
+
+    assert [entry.values.get(name) for name in ("QUANTITY", "UNIT")] == [shipped, "PCE"]
 
 
 def test_a_batch_may_be_a_related_identification_number():

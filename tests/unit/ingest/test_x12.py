@@ -594,6 +594,10 @@ def test_a_buyer_at_the_head_of_a_resale_report_is_not_the_outlet():
         (("N1*ST**92*O1", "LIN**VP*S", "QTY*32*1", "N1*ST**92*O2", "LIN**VP*S", "QTY*32*2"), ["O1", "O2"]),
         (("N1*BY**92*B1", "N1*ST**92*O1", "QTY*32*1", "N1*BY**92*B2", "N1*ST**92*O2", "QTY*32*2"), ["O1", "O2"]),
         (("N1*ST**92*O1", "QTY*32*1", "QTY*32*3", "N1*ST**92*O2", "QTY*32*2"), ["O1", "O1", "O2"]),
+        (
+            ("N1*ST**92*O1", "N1*ST**92*X", "QTY*32*1", "N1*ST**92*O2", "N1*ST**92*X", "QTY*32*2"),
+            ["O1", "O2"],
+        ),
         (("N1*ST**92*O1", "QTY*32*1", "N1*ST**92*O2", "QTY*32*2", "N1*ST**92*O3"), ["O2", "O3"]),
         (("N1*ST**92*O1", "QTY*32*1", "N1*EU**92*O2", "QTY*32*2"), ["O2", "O1"]),
     ],
@@ -685,6 +689,23 @@ def test_sales_item_information_is_an_item():
     )
 
     assert [entries[0].values[name] for name in ("ITEM", "QUANTITY", "NET", "STORE")] == ["123", "4", "10.0", "O1"]
+
+
+@pytest.mark.parametrize(
+    ("quantity", "product", "quantities"),
+    [
+        ("QTY*39*4", ("LIN**UP*123", "UIT*EA*3"), ["4"]),
+        ("QTY*39*4.0", (), ["4.0"]),
+        ("QTY*39*4", ("LIN**UP*999",), ["4", "4"]),
+        ("QTY*39*5", ("LIN**UP*123",), ["4", "5"]),
+        ("QTY*76*4", ("LIN**UP*123",), ["4", "4"]),
+    ],
+)
+def test_a_quantity_that_says_the_sales_item_information_again_counts_once(quantity, product, quantities):
+    body = ("BPT*00*R*20260331", "PTD*SS", "N1*ST**92*O1", "SII*UP*123*4*EA*2.5", "N9*PO*P1", quantity, *product)
+    entries = read(written(interchange(a_set("867", *body, "SII*UP*777*1*EA*9"))))
+
+    assert column(entries, "QUANTITY") == [*quantities, "1"]
 
 
 def test_a_transfer_without_a_quantity_is_still_a_record():
