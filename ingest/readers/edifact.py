@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -67,7 +67,7 @@ _CHARSETS = {
 """Character repertoires of the syntax identifier (0001) that have eight bits. UNOA and UNOB are ASCII, UNOW to UNOY are UTF-8."""
 _BLANK = r" \t\r\n\x00"
 _OPENING = re.compile(
-    rf"(?:UNA(?P<una>[^\w{_BLANK}].{{5}})[{_BLANK}]*)?(?P<unb>UNB)(?P<element>[^\w{_BLANK}])(?P<syntax>[A-Z]{{4}})(?P<component>[^\w{_BLANK}])",
+    rf"(?:UNA(?P<una>[^\w{_BLANK}](?:.{{5}}|.{{4}}))[{_BLANK}]*)?(?P<unb>UNB)(?P<element>[^\w{_BLANK}])(?P<syntax>[A-Z]{{4}})(?P<component>[^\w{_BLANK}])",
     re.IGNORECASE | re.DOTALL,
 )
 _WHOLE_UNB = re.compile(
@@ -103,7 +103,7 @@ def entries(data: bytes, reading: Reading, limits: Limits) -> Iterator[Entry | R
     openings = [
         (
             found.start(),
-            partial(_cut, text, found.start("unb"), _signs(found), found["syntax"].upper(), reading, limits),
+            partial(_cut, text, found.start("unb"), _signs(text.text, found), found["syntax"].upper(), reading, limits),
         )
         for found in _openings(text.text)
     ]
@@ -126,7 +126,7 @@ def _openings(text: str) -> Iterator[re.Match[str]]:
         if begins or _is_whole(text, found):
             yield found
             at = found.end()
-            signs = _signs(found)
+            signs = _signs(text, found)
             terminator, release = signs.segment, signs.release
 
 
@@ -142,13 +142,32 @@ def _is_whole(text: str, found: re.Match[str]) -> bool:
     return agrees and _WHOLE_UNB.match(text, found.start("unb")) is not None
 
 
-def _signs(found: re.Match[str]) -> _Signs:
+def _signs(text: str, found: re.Match[str]) -> _Signs:
+    """The signs of the UNA, else the default ones; lines are the terminators where the line of the UNB has none and the next one begins a message."""
+    start = found.start("unb")
+    opening = text[start : start + _UNB_LENGTH]
+    line_end = "\n" if "\n" in opening else "\r"
+    line, _, rest = opening.partition(line_end)
     una = found["una"]
     if una is None:
         plain = found["element"] == "+"
-        return _Signs(found["component"], found["element"], "?" if plain else _NONE, "'" if plain else "\x1c")
-    release = _NONE if una[3] == " " else una[3]
-    return _Signs(una[0], una[1], release, una[5])
+        signs = _Signs(found["component"], found["element"], "?" if plain else _NONE, "'" if plain else "\x1c")
+    else:
+        una = _six(una, line.rstrip())
+        signs = _Signs(una[0], una[1], _NONE if una[3] == " " else una[3], una[5])
+    by_line = signs.segment not in line and rest.lstrip().upper().startswith(("UNH", "UNG"))
+    return replace(signs, segment=line_end) if by_line else signs
+
+
+_UNB_LENGTH = 1000
+"""Characters in which a UNB ends."""
+
+
+def _six(una: str, line: str) -> str:
+    """The six signs of a UNA; some senders leave out the blank that is the fifth."""
+    if len(una) == 5 or (una[5] in "\r\n" and line.endswith(una[4])):
+        return f"{una[:4]} {una[4]}"
+    return una
 
 
 def _cut(
@@ -164,12 +183,13 @@ def _cut(
         find_end=partial(_find_end, text.text, signs),
         split=partial(_split, text, signs),
         trailer="UNZ",
+        terminator=signs.segment,
     )
     header = next(found)
     if isinstance(header, envelopes.Stop):
         opening = Segment("UNB", (), start, start + 3, number)
         return Interchange(opening, header.start, number, problem=header.problem)
-    return envelopes.framed(_EDIFACT, header, stop, found)
+    return envelopes.framed(_EDIFACT, header, stop, found, text, signs.segment)
 
 
 def _find_end(text: str, signs: _Signs, at: int, bound: int) -> int:

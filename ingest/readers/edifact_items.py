@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import calendar
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
+from itertools import takewhile
 
 from ingest.readers.envelopes import ControlTotal, Parsed, Reader
 from ingest.readers.segments import (
@@ -22,6 +23,8 @@ from ingest.readers.segments import (
     Segment,
     Values,
     first,
+    following,
+    leading,
     line_numbers,
     number,
     plain,
@@ -46,6 +49,7 @@ SEGMENTS: dict[str, tuple[str, str]] = {
     "PRI": ("5125:5118:5375:5387:5284:6411", "5125"),
     "INV": ("4501+7491+4499+4503", ""),
     "GIN": ("7405" + "+7402:7402" * 5, "7405"),
+    "GIR": ("7297" + "+7402:7405" * 5, "7405"),
     "PCI": ("4233+7102:7102:7102", "4233"),
     "CPS": ("7164+7166+7075", ""),
     "PAC": ("7224+7075:7233:7073+7065:1131:3055:7064", ""),
@@ -122,8 +126,8 @@ def look_up(levels: Sequence[Level], name: str) -> str | None:
     if parsed is None:
         return None
     tag, code, qualifier = parsed.tag, parsed.code, parsed.qualifier
-    if SEGMENTS[tag][1] == "7143" and qualifier and code == "7140":
-        return first(levels, tag, lambda segment: _product(segment, qualifier))
+    if qualifier and code == _PAIRS.get(tag):
+        return first(levels, tag, lambda segment: _paired(segment, code, qualifier))
     return first(levels, tag, lambda segment: _value(segment, code), lambda segment: _is(segment, qualifier))
 
 
@@ -146,14 +150,13 @@ def _plain_number(text: str) -> str:
     return text.replace(",", ".") if text.count(",") == 1 and "." not in text else text
 
 
-def _products(segment: Segment) -> Iterator[tuple[str, str]]:
-    for at, part in _LAYOUTS[segment.tag]["7140"]:
-        if segment.get(at, part):
-            yield segment.get(at, part + 1).upper(), segment.get(at, part)
+_PAIRS = {"LIN": "7140", "PIA": "7140", "GIR": "7402"}
+"""Segments in which each number has its qualifier behind it."""
 
 
-def _product(segment: Segment, qualifier: str) -> str:
-    return next((code for found, code in _products(segment) if found == qualifier), "")
+def _paired(segment: Segment, code: str, qualifier: str) -> str:
+    places = _LAYOUTS[segment.tag][code]
+    return next((segment.get(at, part) for at, part in places if segment.get(at, part + 1).upper() == qualifier), "")
 
 
 def period(segment: Segment) -> tuple[str, str]:
@@ -256,7 +259,7 @@ def _reader(record: _Record) -> Callable[[str], str | None]:
 
 
 def _batch(levels: Sequence[Level]) -> str | None:
-    names = ("GIN.7402[BX]", "PIA.7140[NB]", "RFF.1154[BT]", "LIN.7140[NB]")
+    names = ("GIN.7402[BX]", "GIR.7402[BX]", "PIA.7140[NB]", "RFF.1154[BT]", "LIN.7140[NB]")
     return next((text for name in names if (text := look_up(levels, name))), None)
 
 
@@ -299,7 +302,7 @@ _SUMMARY = frozenset({"UNS", "CNT"})
 
 # SLSRPT Sales data report
 
-_SOLD = ("153", "212", "25", "47", "1", "46", "30", "29", "28")
+_SOLD = ("153", "212", "55", "25", "47", "1", "46", "30", "29", "28")
 _RETURNED = ("61",)
 _AMOUNTS = ("203", "125", "79", "66", "128")
 _PERIODS = ("356", "366", "91", "90", "206", "194")
@@ -314,6 +317,7 @@ def _sales_report(header: Segment, body: Sequence[Segment], envelope: Level, rep
     record: _Record | None = None
     stated: set[str] = set()
     own: list[Segment] = []
+    ahead = _Ahead()
     records: list[_Record] = []
     of_line: list[_Record] = []
     lines: list[list[_Record]] = []
@@ -324,19 +328,25 @@ def _sales_report(header: Segment, body: Sequence[Segment], envelope: Level, rep
         elif segment.tag == "LIN":
             _unquantified(line, own, of_line, records, (place, head, summary, envelope))
             line, part, record, own, of_line = Level(), None, None, [], []
+            ahead = _Ahead(_until(following(body, at), ("LIN", "LOC")), ("DTM",))
             lines.append(of_line)
             placing.move(line)
         elif segment.tag == "LOC" and line is not None and _breaks_down(body, at, of_line):
-            part, record = Level(), None
+            part, record, own = Level(), None, own if not of_line else []
+            ahead = _Ahead(_until(following(body, at), ("LIN", "LOC")), ("DTM",))
             placing.move(part)
         elif segment.tag == "LOC" and placing.level is not summary:
             _unquantified(line, own, of_line, records, (place, head, summary, envelope))
             place, line, part, record, own, of_line = Level(), None, None, None, [], []
             placing.move(place)
+        elif line is not None and ahead.takes(segment) and of_line:
+            own = [segment] if record is not None else [*own, segment]
+            record = None
+            continue
         elif segment.tag == "QTY" and line is not None:
             if record is None or segment.get(1, 1) in stated:
                 levels = [level for level in (part, line, place, head, summary, envelope) if level is not None]
-                record = _Record((Level(), *levels), [] if of_line else list(own))
+                record, own = _Record((ahead.level(), *levels), own), []
                 of_line.append(record)
                 records.append(record)
                 stated = set()
@@ -353,6 +363,33 @@ def _sales_report(header: Segment, body: Sequence[Segment], envelope: Level, rep
     _note_overlaps(records, repeats)
     _leave_out_cancelled(records)
     return _finished(records, body, len(lines))
+
+
+class _Ahead:
+    """Segments that stand before the quantities of a line that they tell about, each until another one of its kind."""
+
+    def __init__(self, segments: Iterable[Segment] = (), tags: Collection[str] = ()) -> None:
+        self._keys = leading(segments, tags, "QTY") if tags else frozenset()
+        self._found: dict[tuple[str, str], Segment] = {}
+
+    def takes(self, segment: Segment) -> bool:
+        """Keep a segment for the quantities to come. False where it is none of these."""
+        key = (segment.tag, segment.get(1, 1).upper())
+        if key not in self._keys:
+            return False
+        self._found[key] = segment
+        return True
+
+    def level(self) -> Level:
+        """The level of a quantity, with what stands before it."""
+        level = Level()
+        for segment in self._found.values():
+            level.add(segment)
+        return level
+
+
+def _until(segments: Iterable[Segment], tags: Collection[str]) -> Iterator[Segment]:
+    return takewhile(lambda segment: segment.tag not in tags and segment.tag not in _SUMMARY, segments)
 
 
 def _note_overlaps(records: Iterable[_Record], repeats: Repeats) -> None:
@@ -381,7 +418,7 @@ def _unquantified(
 
 def _breaks_down(body: Sequence[Segment], at: int, of_line: Sequence[_Record]) -> bool:
     """True for a LOC within a line: quantities follow it before the next line begins. Otherwise it opens the next location."""
-    for segment in body[at + 1 :]:
+    for segment in following(body, at):
         if segment.tag == "QTY":
             return True
         if segment.tag in ("LIN", "LOC"):
@@ -400,7 +437,8 @@ def _sales_facts(record: _Record, *, alone: bool) -> Facts:
         (text for code in _AMOUNTS if (text := look_up(within[: _line_at(levels) + 1], f"MOA.5004[{code}]"))), None
     )
     lined = levels[: _line_at(levels) + 1]
-    price, basis = number(look_up(lined, "PRI.5118") or ""), number(look_up(lined, "PRI.5284") or "1")
+    net = "[AAA]" if look_up(lined, "PRI.5118[AAA]") else ""
+    price, basis = number(look_up(lined, f"PRI.5118{net}") or ""), number(look_up(lined, f"PRI.5284{net}") or "1")
     units, back = number(quantity or ("0" if returned else "")), number(returned or "0")
     units = units - back if units is not None and back is not None else None
     value = plain(price * units / basis) if price is not None and units is not None and basis else None
@@ -474,9 +512,21 @@ def _leave_out_cancelled(records: Iterable[_Record]) -> None:
 
 # INVRPT Inventory report
 
-_ON_HAND = ("145", "17", "257")
+_BALANCES = ("17", "152", "158")
+_ON_HAND = ("145", *_BALANCES, "60", "257")
 _UNSALEABLE = ("124", "20", "89", "96")
-_MOVED = ("199", "48", "212", "153")
+_MOVED = ("199", "48", "212", "153", "58", "61", "156", "191")
+_PLANNED = (
+    *("21", "27", "52", "53", "54", "57", "59", "66", "73", "81", "83", "84", "97", "98"),
+    *("146", "154", "155", "157", "170", "182", "197", "198"),
+)
+"""Quantities (element 6063) that stand beside the stock: planned, ordered, on their way, committed, least and most, opening.
+
+Balances are stock whatever direction an INV names.
+"""
+_EXPECTED = ("2", "10", "11", "17", "44", "63", "64", "67", "69", "76", "132", "133", "191")
+"""Dates (element 2005) of what is planned: when it is shipped, arrives, or can be had."""
+_LEADING = ("LOC", "GIN", "DTM", "STS", "RFF")
 _IDENTITY = ("LOC", "GIN", "DTM", "STS", "PCI", "RFF", "CPS", "PAC", "INV")
 
 
@@ -484,15 +534,22 @@ def _inventory(header: Segment, body: Sequence[Segment], envelope: Level, repeat
     head, summary = Level(), Level()
     placing = Placing(head, "NAD", _PARTY | {"LOC"})
     lines: list[tuple[Level, list[Segment], list[tuple[Level, list[Segment]]]]] = []
+    ahead = _Ahead()
+    between: list[Segment] = []
     for at, segment in enumerate(body):
         if segment.tag in _SUMMARY:
             placing.move(summary)
         elif segment.tag == "LIN":
             lines.append((Level(), [], []))
+            ahead, between = _Ahead(_until(following(body, at), ("LIN",)), _LEADING), []
             placing.move(lines[-1][0])
         elif lines and placing.level is not summary and _begins_quantity(body, at, lines[-1][2]):
-            lines[-1][2].append((Level(), []))
+            lines[-1][2].append((ahead.level(), between))
+            between = []
             placing.move(lines[-1][2][-1][0])
+        elif lines and placing.level is not summary and ahead.takes(segment) and lines[-1][2]:
+            between.append(segment)
+            continue
         if lines and placing.level is not summary:
             (lines[-1][2][-1][1] if lines[-1][2] else lines[-1][1]).append(segment)
         placing.put(segment)
@@ -516,10 +573,12 @@ def _line_stock(
     """Records of one LIN: one per place, batch, date and condition, with all its quantities."""
     records: dict[tuple[object, ...], _Record] = {}
     seen: dict[tuple[object, ...], int] = {}
-    for level, segments in groups:
-        code = level.of("QTY")[0].get(1, 1).upper() if level.of("QTY") else ""
+    qualifiers = [level.of("QTY")[0].get(1, 1).upper() if level.of("QTY") else "" for level, _ in groups]
+    for (level, segments), code in zip(groups, qualifiers, strict=True):
         kind = _stock_kind(level, code, outer)
-        identity = (kind, *(segment.elements for segment in segments if segment.tag in _IDENTITY))
+        is_planned_once = code in _PLANNED and qualifiers.count(code) == 1
+        told_apart = [segment for tag in _IDENTITY for segment in level.anywhere(tag)]
+        identity = (kind, *(s.elements for s in told_apart if not (is_planned_once and _is_expected(s))))
         repeat = seen.get((identity, code), 0)
         seen[identity, code] = repeat + 1
         record = records.get((identity, repeat))
@@ -547,14 +606,26 @@ def _line_stock(
         }
         record.facts["BATCH"] = _batch(record.levels[:2])
         if record.facts.get("KIND") == "STOCK" and record.facts["QUANTITY"] is None:
-            record.facts["KIND"] = "OTHER"
+            record.facts["KIND"] = _beside_stock(record.levels[0])
     _leave_out_total(found)
     return found
 
 
+def _is_expected(segment: Segment) -> bool:
+    return segment.tag == "DTM" and segment.get(1, 1) in _EXPECTED
+
+
 def _stock_kind(level: Level, code: str, outer: tuple[Level, ...]) -> str:
-    moved = any(segment.get(1) in ("1", "2") for segment in level.of("INV")) or look_up(outer, "BGM.1001") == "78"
-    return "MOVEMENT" if moved or code in _MOVED else "UNSALEABLE" if code in _UNSALEABLE else "STOCK"
+    is_moved = any(segment.get(1) in ("1", "2") for segment in level.of("INV")) and code not in _BALANCES
+    if is_moved or code in _MOVED or look_up(outer, "BGM.1001") == "78":
+        return "MOVEMENT"
+    return "UNSALEABLE" if code in _UNSALEABLE else "STOCK"
+
+
+def _beside_stock(level: Level) -> str:
+    """The kind of a record without a quantity on hand: OTHER, or the first of its quantities of which nobody knows what it tells."""
+    codes = (segment.get(1, 1).upper() for segment in level.of("QTY"))
+    return next((code for code in codes if code not in _PLANNED), "OTHER")
 
 
 def _leave_out_total(records: Sequence[_Record]) -> None:
@@ -572,6 +643,8 @@ def _leave_out_total(records: Sequence[_Record]) -> None:
 # DESADV Despatch advice
 
 _SHIPPED = ("12", "46", "1", "11", "113")
+_SPLIT = "11"
+"""Of the quantities of a line (element 6063) the one that stands for each of its places; together they are what was shipped."""
 
 
 _DEPTH = 32
@@ -632,14 +705,20 @@ def _line_packs(
         inner = record.levels[:1] if divided else [line]
         code = next((code for code in _SHIPPED if look_up(inner, f"QTY.6060[{code}]")), None)
         free = look_up([line], "QTY.6060[192]")
-        record.facts["QUANTITY"] = look_up(inner, f"QTY.6060[{code}]") if code else "0" if free else None
+        record.facts["QUANTITY"] = _shipped(inner) or ("0" if free else None)
         record.facts["UNIT"] = look_up(inner, f"QTY.6411[{code}]") if code else look_up([line], "QTY.6411[192]")
         record.facts["FREE"] = free if record is records[0] else look_up(inner, "QTY.6060[192]")
     return records
 
 
 def _shipped(levels: Sequence[Level]) -> str | None:
-    return next((text for code in _SHIPPED if (text := look_up(levels, f"QTY.6060[{code}]"))), None)
+    found = next((code for code in _SHIPPED if look_up(levels, f"QTY.6060[{code}]")), None)
+    if found != _SPLIT:
+        return look_up(levels, f"QTY.6060[{found}]") if found else None
+    parts = [segment for level in levels for segment in level.anywhere("QTY") if segment.get(1, 1) == _SPLIT]
+    amounts = [amount for part in parts if (amount := number(_plain_number(part.get(1, 2)))) is not None]
+    is_summable = len(amounts) == len(parts) and len({part.get(1, 3) for part in parts}) == 1
+    return plain(sum(amounts, Decimal(0))) if is_summable else None
 
 
 ITEMS: dict[str, Reader] = {

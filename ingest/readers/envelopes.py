@@ -211,6 +211,7 @@ def segments(
     find_end: Callable[[int, int], int],
     split: Callable[[int, int, int], Segment],
     trailer: str,
+    terminator: str,
 ) -> Iterator[Segment | Stop]:
     """The segments of a stretch; blanks and line ends around them mean nothing.
 
@@ -218,6 +219,7 @@ def segments(
         find_end: where the segment that begins at a place ends, below a bound; -1 where nothing ends it.
         split: the segment between two places, with its number.
         trailer: tag of the one segment that the end of the file may end.
+        terminator: what ends a segment.
     """
     at = start
     while at < stop:
@@ -239,10 +241,19 @@ def segments(
                 return
             yield split(begin, last, number)
             number += 1
-        at = end + 1
+        at = end + len(terminator)
 
 
-def framed(standard: Standard, header: Segment, stop: int, found: Iterator[Segment | Stop]) -> Interchange:
+def _behind(text: str, at: int, stop: int, terminator: str) -> int:
+    """The place behind the terminator of a segment that ends at `at`; blanks may stand before it."""
+    while at < stop and text[at] in NOISE and not text.startswith(terminator, at):
+        at += 1
+    return min(at + len(terminator), stop) if text.startswith(terminator, at) else at
+
+
+def framed(
+    standard: Standard, header: Segment, stop: int, found: Iterator[Segment | Stop], text: Text, terminator: str
+) -> Interchange:
     """Sort the segments of an interchange into groups and documents."""
     interchange = Interchange(header, stop, header.number + 1)
     group: _Group | None = None
@@ -255,7 +266,7 @@ def framed(standard: Standard, header: Segment, stop: int, found: Iterator[Segme
         interchange.next_number = segment.number + 1
         tag = segment.tag
         if tag == standard.interchange.trailer:
-            interchange.trailer, interchange.end = segment, min(segment.end + 1, stop)
+            interchange.trailer, interchange.end = segment, _behind(text.text, segment.end, stop, terminator)
             break
         if tag == standard.group.header:
             group, document, stray = _Group(segment), None, None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bisect
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 
@@ -74,6 +74,11 @@ class Level:
     def party(self, qualifier: str, tag: str) -> Iterator[Segment]:
         """Segments of one kind of party."""
         return (segment for segment in self.parties.get(qualifier, ()) if segment.tag == tag)
+
+    def copy(self, but_party: str | None = None) -> Level:
+        """A level of its own with the same segments, but for one kind of party."""
+        parties = {kind: list(segments) for kind, segments in self.parties.items() if kind != but_party}
+        return Level({tag: list(segments) for tag, segments in self.segments.items()}, parties)
 
     def anywhere(self, tag: str) -> Iterator[Segment]:
         """Segments of that tag: the level's own first, then those of its parties."""
@@ -243,6 +248,28 @@ def spans(segments: Sequence[Segment]) -> tuple[tuple[int, int], ...]:
             found.append((segment.start, segment.end))
         last = segment.number
     return tuple(found)
+
+
+def following(segments: Sequence[Segment], at: int) -> Iterator[Segment]:
+    """Segments behind one."""
+    return (segments[index] for index in range(at + 1, len(segments)))
+
+
+def leading(segments: Iterable[Segment], tags: Collection[str], quantity: str) -> frozenset[tuple[str, str]]:
+    """Tags, each with its qualifier, that stand before the quantities that they tell about, although the standard puts them behind.
+
+    One of them stands before the first quantity, another one between quantities, and none behind the last.
+    """
+    places: dict[tuple[str, str], list[int]] = {}
+    quantities: list[int] = []
+    for at, segment in enumerate(segments):
+        if segment.tag == quantity:
+            quantities.append(at)
+        elif segment.tag in tags:
+            places.setdefault((segment.tag, segment.get(1, 1).upper()), []).append(at)
+    if not quantities:
+        return frozenset()
+    return frozenset(key for key, at in places.items() if at[0] < quantities[0] < at[-1] < quantities[-1])
 
 
 class Placing:

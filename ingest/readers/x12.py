@@ -56,11 +56,13 @@ _WHOLE_ISA = re.compile(
     re.IGNORECASE,
 )
 """An ISA that is one wherever it stands: lengths and dates of its elements are those of the standard."""
+_WIDE = re.compile("[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}")
+"""A character of two or three bytes in UTF-8."""
 
 
 @dataclass(frozen=True)
 class _Signs:
-    """The separators of one interchange; `end` is where its ISA ends."""
+    """The separators of one interchange; `end` is where its ISA ends. A terminator beyond ASCII has several bytes in UTF-8."""
 
     element: str
     component: str
@@ -95,7 +97,7 @@ def _openings(text: str) -> Iterator[tuple[int, _Signs]]:
         signs = _signs(text, start, found[1])
         if signs is not None:
             yield start, signs
-            at, terminator = signs.end, signs.segment
+            at, terminator = signs.end, signs.segment[-1]
 
 
 def _signs(text: str, start: int, element: str) -> _Signs | None:
@@ -111,14 +113,15 @@ def _signs(text: str, start: int, element: str) -> _Signs | None:
     end = at + 2
     while text[end : end + 1] in (" ", "\t"):
         end += 1
-    component, terminator = text[at + 1 : at + 2], text[end : end + 1]
+    wide = _WIDE.match(text, end)
+    component, terminator = text[at + 1 : at + 2], wide[0] if wide is not None else text[end : end + 1]
     if not terminator or terminator == element or component == element:
         return None
     if terminator in "\r\n":
         line = re.match(r"\s*[A-Z][A-Z0-9]{1,2}[^\r\n]*", text[end + 1 : end + 400])
         if line is not None and line[0].rstrip().endswith(component):
             return _Signs(element, COMPONENT, component, at + 1)
-    elif terminator.isalnum():
+    elif wide is None and terminator.isalnum():
         is_next = text.startswith(("GS", "TA1", "IEA"), end) and not component.isalnum()
         return _Signs(element, COMPONENT, component, at + 1) if is_next else None
     if component.isalnum() or component in " \t\r\n":
@@ -131,15 +134,16 @@ def _cut(text: Text, start: int, signs: _Signs, limits: Limits, stop: int, numbe
     header = split(start, signs.end, number)
     found = envelopes.segments(
         text,
-        signs.end + 1,
+        signs.end + len(signs.segment),
         stop,
         number + 1,
         limits,
         find_end=lambda at, bound: text.text.find(signs.segment, at, bound),
         split=split,
         trailer="IEA",
+        terminator=signs.segment,
     )
-    return envelopes.framed(_X12, header, stop, found)
+    return envelopes.framed(_X12, header, stop, found, text, signs.segment)
 
 
 def _split(text: Text, signs: _Signs, start: int, end: int, number: int) -> Segment:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import lru_cache
+from itertools import takewhile
 
 from ingest.readers.envelopes import ControlTotal, Parsed, Reader
 from ingest.readers.segments import (
@@ -20,6 +21,8 @@ from ingest.readers.segments import (
     Segment,
     Values,
     first,
+    following,
+    leading,
     line_numbers,
     number,
     plain,
@@ -60,7 +63,7 @@ SEGMENTS: dict[str, tuple[int, int]] = {
     "PID": (9, 2),
     "PO4": (18, 0),
     "PRF": (8, 0),
-    "PTD": (7, 0),
+    "PTD": (7, 4),
     "QTY": (4, 1),
     "REF": (4, 1),
     "SAC": (16, 2),
@@ -423,6 +426,11 @@ class _Node:
     def ships(self) -> bool:
         return any(chunk.levels[0].of("SN1") for chunk in self.chunks)
 
+    @property
+    def is_packing(self) -> bool:
+        """True where it states a quantity of no product of its own, and the items are below it."""
+        return self.code != "I" and self.has_parts and not any(chunk.levels[0].of("LIN") for chunk in self.chunks)
+
     def above(self) -> Iterator[_Node]:
         node = self.parent
         while node is not None:
@@ -466,7 +474,11 @@ def _ship_notice(header: Segment, body: Sequence[Segment], envelope: Level, repe
         record.levels = (*record.levels, summary, envelope)
     counts = [len(nodes) - 1, len(records), sum(segment.tag == "LIN" for segment in body)]
     units = [segment.get(2) for segment in body if segment.tag == "SN1"]
-    totals = [*_line_count(summary, "HL levels", counts), *_hash_total(summary, "of the units shipped in SN102", units)]
+    of_items = [segment.get(2) for record in records for segment in record.levels[0].of("SN1")]
+    totals = [
+        *_line_count(summary, "HL levels", counts),
+        *_hash_total(summary, "of the units shipped in SN102", units, of_items),
+    ]
     return _finished(records, totals)
 
 
@@ -483,7 +495,7 @@ def _shipped(node: _Node) -> Iterator[_Record]:
     """The items at a level. What is below one with a quantity says how it is packed and is none, unless it alone is of code I."""
     if any(other.is_counted and (node.code != "I" or other.code == "I") for other in node.above()):
         return
-    if not node.ships and (node.code != "I" or node.has_parts):
+    if node.is_packing or (not node.ships and (node.code != "I" or node.has_parts)):
         return
     node.is_counted = True
     above = [
@@ -514,19 +526,33 @@ def _resale(header: Segment, body: Sequence[Segment], envelope: Level, repeats: 
     records: list[_Record] = []
     open_record: _Record | None = None
     transfer: list[Segment] = []
-    transfers = 0
-    for segment in body:
+    transfers, has_items = 0, False
+    ahead: frozenset[tuple[str, str]] = frozenset()
+    renewed: set[str] = set()
+    for at, segment in enumerate(body):
         if segment.tag == "PTD":
             records += _bare_transfer(transfer, detail, head, records)
-            detail, transfer, open_record = Level(), [], None
+            detail, transfer, open_record, has_items = Level(), [], None, False
             transfers += 1
+            rest = takewhile(lambda other: other.tag not in ("PTD", "CTT"), following(body, at))
+            ahead = leading(rest, ("N1",), "QTY")
+            placing.move(detail)
+        elif (
+            (party := (segment.tag, segment.get(1).upper())) in ahead
+            and placing.level is not summary
+            and has_items
+            and party[1] not in renewed
+        ):
+            renewed.add(party[1])
+            detail, open_record = detail.copy(but_party=party[1]), None
             placing.move(detail)
         elif segment.tag == "CTT":
             open_record = None
             placing.move(summary)
-        elif placing.level is not summary and _begins_resale(segment, open_record):
+        elif placing.level is not summary and _begins_resale(body, at, open_record):
             open_record = _Record((Level(), detail, head, summary, envelope), [])
             records.append(open_record)
+            has_items, renewed = True, set()
             placing.move(open_record.levels[0])
         elif open_record is not None and segment.tag in ("LIN", "QTY"):
             placing.move(open_record.levels[0])
@@ -576,17 +602,36 @@ def _number_on(records: Sequence[_Record], repeats: Repeats) -> None:
 
 
 def _resale_document(levels: Sequence[Level]) -> str:
-    names = ("REF02[IV]", "REF02[DI]", "REF02[IN]", "REF02[SI]", "PTD05", "BPT02")
-    return next((text for name in names if (text := look_up(levels, name))), "")
+    return next((text for name in _RESALE_DOCUMENTS if (text := look_up(levels, name))), "")
 
 
-def _begins_resale(segment: Segment, record: _Record | None) -> bool:
+_RESALE_DOCUMENTS = (
+    *(f"{element}[{kind}]" for element in ("REF02", "PTD05") for kind in ("IV", "DI", "IN", "SI")),
+    "BPT02",
+)
+"""References (element 128) that number what was sold: invoices and delivery notes, of the item or its transfer; else the report itself."""
+
+
+def _begins_resale(body: Sequence[Segment], at: int, record: _Record | None) -> bool:
     """An item begins with its quantity; senders who put the product first are understood as well."""
+    segment = body[at]
     if segment.tag == "SII":
         return True
     if segment.tag == "QTY":
-        return record is None or bool(record.levels[0].of("QTY")) or bool(record.levels[0].of("SII"))
+        return record is None or bool(record.levels[0].of("QTY")) or not _restates(body, at, record)
     return segment.tag == "LIN" and (record is None or bool(record.levels[0].of("LIN")))
+
+
+def _restates(body: Sequence[Segment], at: int, record: _Record) -> bool:
+    """True for a QTY that says no more than the SII before it: as many of the same product."""
+    sale = next(iter(record.levels[0].of("SII")), None)
+    if sale is None:
+        return True
+    rest = takewhile(lambda other: other.tag not in ("QTY", "SII", "PTD", "CTT"), following(body, at))
+    line = next((other for other in rest if other.tag == "LIN"), None)
+    is_same = line is None or not {*_products(sale)}.isdisjoint(_products(line))
+    sold, quantity = number(sale.get(3)), number(body[at].get(2))
+    return is_same and quantity is not None and quantity == sold and body[at].get(1) in _SALES
 
 
 def _bare_transfer(
@@ -670,34 +715,57 @@ def _resale_date(levels: Sequence[Level]) -> str | None:
 _SOLD = ("QS", "Q1", "TS", "RE", "WQ", "OP", "OF", "MS", "BS", "BT")
 _RETURNS = ("QU", "Q2", "Q3", "RQ")
 _STOCK = ("QA", "QE", "OH", "QB", "QI", "QP", "QC", "QH", "DG", "HL", "QL", "QM", "PO", "QO", "QF", "QN", "OQ")
-_ACTIVITIES = dict.fromkeys((*_SOLD, *_RETURNS), "SALE") | dict.fromkeys(_STOCK, "STOCK")
-"""Activity codes (element 859) by what the record tells; any other code tells something else."""
+_OTHER = ("AA", "AB", "DS", "FV", "LS", "PA", "Q4", "QD", "QK", "QR", "QT", "QW", "QX", "QZ", "ST", "WS")
+_ACTIVITIES = (
+    dict.fromkeys((*_SOLD, *_RETURNS), "SALE") | dict.fromkeys(_STOCK, "STOCK") | dict.fromkeys(_OTHER, "OTHER")
+)
+"""Activity codes (element 859) by what the record tells; what any other code tells is not known."""
 _ACTIVITY_PARTY = frozenset({"N2", "N3", "N4", "FOB", "TD5", "DTM", "N9", "PER"})
-_STORE_PARTIES = ("ST", "BY", "SN", "RS", "WH", "DC", "LO", "RE", "RT", "Z7")
+_STORE_PARTIES = ("RL", "ST", "BY", "SN", "RS", "WH", "DC", "LO", "RE", "RT", "Z7")
 
 
 def _activity(header: Segment, body: Sequence[Segment], envelope: Level, repeats: Repeats) -> Parsed:
     head, summary = Level(), Level()
     placing = Placing(head, "N1", _ACTIVITY_PARTY)
-    lines: list[tuple[Level, list[Segment], list[tuple[Level, list[Segment]]]]] = []
-    for segment in body:
-        if segment.tag == "LIN":
-            lines.append((Level(), [], []))
-            placing.move(lines[-1][0])
+    place = head
+    lines: list[tuple[Level, Level, list[Segment], list[tuple[Level, list[Segment]]]]] = []
+    ahead: frozenset[tuple[str, str]] = frozenset()
+    renewed: set[str] = set()
+    before, waiting = Level(), list[Segment]()
+    for at, segment in enumerate(body):
+        if segment.tag == "LIN" or (segment.tag == "ZA" and not lines):
+            lines.append((place, Level(), [], []))
+            before, waiting = Level(), []
+            rest = takewhile(lambda other: other.tag not in ("LIN", "CTT"), following(body, at))
+            ahead = leading(rest, ("N1",), "ZA")
+            placing.move(lines[-1][1])
         elif segment.tag == "CTT":
             placing.move(summary)
-        elif segment.tag == "ZA" and placing.level is not summary:
-            if not lines:
-                lines.append((Level(), [], []))
-            lines[-1][2].append((Level(), []))
-            placing.move(lines[-1][2][-1][0])
-        if placing.level is not summary and lines:
-            (lines[-1][2][-1][1] if lines[-1][2] else lines[-1][1]).append(segment)
+        elif lines and lines[-1][3] and placing.level is lines[-1][3][-1][0] and _opens_place(body, at, head):
+            place = Level()
+            placing.move(place)
+        elif (
+            (party := (segment.tag, segment.get(1).upper())) in ahead
+            and lines[-1][3]
+            and placing.level is not summary
+            and party[1] not in renewed
+        ):
+            renewed.add(party[1])
+            before = before.copy(but_party=party[1])
+            placing.move(before)
+        if segment.tag == "ZA" and placing.level is not summary:
+            lines[-1][3].append((before.copy(), waiting))
+            waiting, renewed = [], set()
+            placing.move(lines[-1][3][-1][0])
+        if placing.level is before:
+            waiting.append(segment)
+        elif lines and placing.level is not place and placing.level is not summary:
+            (lines[-1][3][-1][1] if lines[-1][3] else lines[-1][2]).append(segment)
         placing.put(segment)
     records = [
         record
-        for line, own, activities in lines
-        for record in _line_activities(line, own, activities, head, summary, envelope)
+        for at_place, line, own, activities in lines
+        for record in _line_activities(line, own, activities, (at_place, head, summary, envelope))
     ]
     _count_repeats(records, repeats)
     quantities = [segment.get(2) for segment in body if segment.tag == "ZA"]
@@ -707,6 +775,14 @@ def _activity(header: Segment, body: Sequence[Segment], envelope: Level, repeats
         *_hash_total(summary, "of the quantities in ZA02", quantities, split),
     ]
     return _finished(records, totals)
+
+
+def _opens_place(body: Sequence[Segment], at: int, head: Level) -> bool:
+    """True for a party behind a line that the next lines are about: another place, where the head named the first one."""
+    if body[at].tag != "N1" or body[at].get(1).upper() not in _STORE_PARTIES or _store([head]) is None:
+        return False
+    rest = (segment.tag for segment in following(body, at))
+    return next((tag for tag in rest if tag != "N1" and tag not in _ACTIVITY_PARTY), "") == "LIN"
 
 
 def _count_repeats(records: Sequence[_Record], repeats: Repeats) -> None:
@@ -722,33 +798,33 @@ def _line_activities(
     line: Level,
     own: list[Segment],
     activities: Sequence[tuple[Level, list[Segment]]],
-    head: Level,
-    summary: Level,
-    envelope: Level,
+    around: Sequence[Level],
 ) -> list[_Record]:
     """Records of one LIN: one per kind of activity, place and date, with the quantity of each of its codes.
 
     A code that stands twice for the same place and date gives a record of its own.
     """
-    outer = (line, head, summary, envelope)
+    outer = (line, *around)
     records: dict[tuple[str, str, str, int], _Record] = {}
     worth: dict[tuple[str, str, str, int], dict[str, str]] = {}
     seen: dict[tuple[str, str, str, str], int] = {}
     for level, segments in activities:
         za = level.of("ZA")[0]
         code = za.get(1).upper()
+        kind = _ACTIVITIES.get(code, code)
         shared = [segment for segment in segments if segment.tag != "SDQ"]
         splits = [(store, quantity, [sdq]) for sdq in level.of("SDQ") for store, quantity in _destinations(sdq)]
         places = splits or [("", za.get(2), [])]
         amount = _amount(level) if len(places) == 1 else None
         for store, quantity, sdq in places:
-            place = (_ACTIVITIES.get(code, code), store, full_date(za.get(5)))
+            store = store or _store([level]) or ""
+            place = (kind if kind in ("SALE", "STOCK") else code, store, full_date(za.get(5)))
             repeat = seen.get((*place, code), 0)
             seen[*place, code] = repeat + 1
             record = records.get((*place, repeat))
             if record is None:
                 record = records[*place, repeat] = _Record((level, *outer), list(own))
-                record.facts["ACTIVITY"] = _ACTIVITIES.get(code, "OTHER")
+                record.facts["ACTIVITY"] = kind
                 record.facts["STORE"] = store or _store(record.levels)
                 record.facts["ZA02"] = quantity or None
                 record.facts["ZA03"] = za.get(3) or (sdq[0].get(1) if sdq else "") or None
@@ -773,11 +849,13 @@ def _destinations(sdq: Segment) -> Iterator[tuple[str, str]]:
 
 
 def _store(levels: Sequence[Level]) -> str | None:
-    for element in ("N104", "N102"):
-        for qualifier in _STORE_PARTIES:
-            found = look_up(levels, f"{element}[{qualifier}]")
-            if found:
-                return found
+    """The place that the innermost level names."""
+    for level in levels:
+        for element in ("N104", "N102"):
+            for qualifier in _STORE_PARTIES:
+                found = look_up([level], f"{element}[{qualifier}]")
+                if found:
+                    return found
     return None
 
 

@@ -15,6 +15,13 @@ def columns(landing, feed: str, *names: str) -> list[tuple[object, ...]]:
     return landing.rows(feed).select(*names).rows()
 
 
+def a_set(kind: str, *body: str) -> bytes:
+    """An X12 file with one set."""
+    isa = f"ISA*00*{'':10}*00*{'':10}*ZZ*{'R':15}*ZZ*{'US':15}*260301*1200*U*00401*000000001*0*P*>"
+    one = (f"ST*{kind}*0001", *body, f"SE*{len(body) + 2}*0001")
+    return "~\n".join([isa, "GS*PD*R*US*20260301*1200*1*X*004010", *one, "GE*1*1", "IEA*1*000000001", ""]).encode()
+
+
 def test_the_first_field_that_is_filled_counts_and_one_field_may_feed_two_columns(landing):
     landing.put(
         "x12_810/ERP/a.edi", (FIXTURES / "x12_810" / "erp_billing_line__invoice_and_credit_memo.edi").read_bytes()
@@ -55,6 +62,43 @@ def test_sales_and_stock_of_one_report_go_to_their_feeds(landing):
         ("S1", 10, 6),
         ("S2", 20, None),
     ]
+
+
+@pytest.mark.parametrize(
+    ("profile", "kind", "body", "said"),
+    [
+        ("x12_852", "852", ("XQ*H*20260301", "N1*ST**92*S1", "LIN**VP*A1", "ZA*YY*5*EA"), "ACTIVITY YY"),
+        ("x12_867", "867", ("BPT*00*R1*20260301", "PTD*SS", "N1*ST**92*O1", "QTY*61*5", "LIN**VP*A1"), "KIND 61"),
+    ],
+)
+def test_a_quantity_of_which_nobody_knows_what_it_tells_is_refused_by_its_code(landing, profile, kind, body, said):
+    file = landing.put(f"{profile}/R1/a.edi", a_set(kind, *body))
+
+    report = ingest.check(landing.home, file, profile=profile)
+
+    assert (report.records, report.rules) == (1, {"unrouted": 1})
+    assert said in report.rejects["message"][0].as_py()
+
+
+def test_stock_of_an_unknown_qualifier_is_refused_and_what_stands_beside_it_loads(landing):
+    body = ("BGM+35+R1+9", "DTM+137:20260301:102", "NAD+GY+D1", "LIN+1++1:EN", "QTY+33:4", "LIN+2++2:EN", "QTY+152:5")
+    message = ("UNH+1+INVRPT:D:96A:UN", *body, f"UNT+{len(body) + 2}+1")
+    segments = ("UNB+UNOA:2+A:14+B:14+260301:1200+1", *message, "UNZ+1+1", "")
+    file = landing.put("edifact_invrpt/D1/a.edi", "'\n".join(segments).encode())
+
+    report = ingest.check(landing.home, file, profile="edifact_invrpt")
+
+    assert (report.records, report.loaded, report.rules["unrouted"]) == (2, 1, 1)
+    assert "KIND 33" in report.rejects["message"][0].as_py()
+
+
+def test_the_contract_of_a_resale_is_its_scheme_and_not_its_invoice(landing):
+    body = ("BPT*00*R1*20260301", "PTD*SS***CT*DEAL", "N1*ST**92*O1", "QTY*32*5", "LIN**VP*A1", "UIT*EA*2")
+    landing.put("x12_867/D1/a.edi", a_set("867", *body))
+
+    landing.run()
+
+    assert columns(landing, "dms_invoice_line", "document_no", "scheme_code") == [("R1", "DEAL")]
 
 
 def test_a_note_on_the_envelope_is_a_warning(landing):

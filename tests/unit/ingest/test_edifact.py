@@ -107,6 +107,29 @@ def test_the_value_of_sales_is_net_of_what_came_back(quantities, net):
     assert column(read(written(interchange(message("SLSRPT", *body)))), "NET") == [net]
 
 
+def test_the_price_of_sales_is_the_net_one_in_whatever_order_prices_stand():
+    body = (*HEAD, "LOC+162+S1", "LIN+1++111:EN", "PRI+AAB:3", "PRI+AAA:4:::2", "QTY+153:5")
+    (entry,) = read(written(interchange(message("SLSRPT", *body))))
+
+    assert (entry.values["PRICE"], entry.values["NET"]) == ("2", "10")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        ("LOC+162+S1", "LIN+1++111:EN", "DTM+356:20260302:102", "QTY+153:4", "DTM+356:20260303:102", "QTY+153:5"),
+        ("LIN+1++111:EN", "LOC+162+S1", "DTM+356:20260302:102", "QTY+153:4", "DTM+356:20260303:102", "QTY+153:5"),
+        ("LIN+1++111:EN", "LOC+162+S1", "DTM+356:20260302:102", "QTY+153:4", "LOC+162+S1", "DTM+356:20260303:102", "QTY+153:5"),
+    ],
+)  # fmt: skip
+def test_a_day_within_a_line_is_that_of_the_quantities_behind_it(body):
+    entries = read(written(interchange(message("SLSRPT", *HEAD, *body, "QTY+61:1"))))
+
+    assert column(entries, "QUANTITY") == ["4", "5"]
+    assert column(entries, "DATE") == ["20260302", "20260303"]
+    assert column(entries, "RETURNED") == [None, "1"]
+
+
 def test_a_quantity_that_stands_twice_gives_two_records():
     body = (*HEAD, "LOC+162+S1", "LIN+1++111:EN", "QTY+153:4", "MKS+9+A", "QTY+153:5", "MKS+9+B")
     entries = read(written(interchange(message("SLSRPT", *body))))
@@ -219,6 +242,23 @@ def test_a_line_without_a_quantity_is_still_a_record():
 @pytest.mark.parametrize("end", ["'", "'\n", "'\r\n", "' \n"])
 def test_line_ends_after_a_terminator_mean_nothing(end):
     assert column(read(written(SALES, end=end)), "QUANTITY") == ["140", "5", "7"]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", " \n"])
+@pytest.mark.parametrize("una", ["", "UNA:+.? '"])
+def test_lines_are_the_terminators_where_there_are_no_others(una, end):
+    entries = read((una + end).encode() * bool(una) + written(SALES, SALES, end=end))
+
+    assert rules(entries) == [None] * 6
+    assert column(entries, "QUANTITY") == ["140", "5", "7"] * 2
+
+
+@pytest.mark.parametrize("end", ["'", "'\n", "'\r\n", " '\n"])
+def test_a_una_may_lack_its_blank(end):
+    entries = read(f"UNA:+.?{end}".encode() + written(SALES, end=end))
+
+    assert rules(entries) == [None] * 3
+    assert column(entries, "QUANTITY") == ["140", "5", "7"]
 
 
 def test_the_signs_of_a_una_are_honoured():
@@ -431,6 +471,22 @@ def test_quantities_of_one_place_are_one_record():
     ]
 
 
+@pytest.mark.parametrize(
+    ("planned", "in_transit", "records"),
+    [
+        (("QTY+198:5", "DTM+44:20260401:102"), "5", 1),
+        (("QTY+198:5", "DTM+44:20260401:102", "QTY+198:6", "DTM+44:20260501:102"), None, 3),
+        (("QTY+198:5", "DTM+361:20270401:102"), None, 2),
+    ],
+)
+def test_what_is_planned_may_have_its_own_date(planned, in_transit, records):
+    entries = stock("LIN+1++111:EN", "QTY+145:100", *planned)
+
+    assert len(entries) == records
+    assert column(entries, "KIND") == ["STOCK", *["OTHER"] * (records - 1)]
+    assert column(entries, "QTY.6060[198]")[0] == in_transit
+
+
 def test_damaged_stock_is_a_record_of_its_own_and_movements_are_told():
     entries = stock("LIN+1++111:EN", "QTY+145:100", "QTY+124:3", "QTY+199:7", "INV+1")
 
@@ -439,11 +495,60 @@ def test_damaged_stock_is_a_record_of_its_own_and_movements_are_told():
     assert column(entries, "QUANTITY")[:2] == ["100", "3"]
 
 
+@pytest.mark.parametrize("code", ["17", "60", "145", "152", "158", "257"])
+def test_stock_is_on_hand_by_its_qualifier(code):
+    (entry,) = stock("LIN+1++111:EN", "QTY+157:80", f"QTY+{code}:100", "QTY+57:5")
+
+    names = ("KIND", "QUANTITY", "QTY.6060[157]", "QTY.6060[57]")
+    assert [entry.values.get(name) for name in names] == ["STOCK", "100", "80", "5"]
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"), [("17", "STOCK"), ("152", "STOCK"), ("158", "STOCK"), ("145", "MOVEMENT"), ("156", "MOVEMENT")]
+)
+def test_a_balance_is_stock_whatever_direction_its_movement_has(code, kind):
+    assert column(stock("LIN+1++111:EN", "INV+2", f"QTY+{code}:4"), "KIND") == [kind]
+
+
+@pytest.mark.parametrize(
+    ("quantities", "kind"),
+    [(("QTY+97:5", "QTY+21:3"), "OTHER"), (("QTY+33:5",), "33"), (("QTY+97:5", "QTY+33:3"), "33")],
+)
+def test_a_quantity_of_which_nobody_knows_whether_it_is_on_hand_is_named_by_its_code(quantities, kind):
+    assert column(stock("LIN+1++111:EN", *quantities), "KIND") == [kind]
+
+
 def test_an_inventory_segment_may_stand_before_its_quantity():
     entries = stock("LIN+1++111:EN", "INV+++++1", "QTY+145:10", "LOC+18+A", "INV+2", "QTY+145:4", "LOC+18+B")
 
     assert column(entries, "STORE") == ["A", "B"]
     assert column(entries, "KIND") == ["STOCK", "MOVEMENT"]
+
+
+@pytest.mark.parametrize(
+    ("body", "stores", "batches", "quantities"),
+    [
+        (("LOC+18+A", "QTY+145:4", "LOC+18+B", "QTY+145:5"), ["A", "B"], [None, None], ["4", "5"]),
+        (("LOC+18+A", "QTY+145:4", "QTY+198:1", "LOC+18+B", "QTY+145:5"), ["A", "B"], [None, None], ["4", "5"]),
+        (("LOC+18+A", "INV+++++1", "QTY+145:4", "LOC+18+B", "INV+++++1", "QTY+145:5"), ["A", "B"], [None] * 2, ["4", "5"]),
+        (("LOC+18+A", "GIN+BX+X", "QTY+145:4", "GIN+BX+Y", "QTY+145:5"), ["A", "A"], ["X", "Y"], ["4", "5"]),
+        (("LOC+18+A", "QTY+145:4", "LOC+18+B", "QTY+145:5", "LOC+18+C"), ["B", "C"], [None, None], ["4", "5"]),
+        (("LOC+18+A", "QTY+145:4", "LOC+14+B", "QTY+145:5"), ["B", "A"], [None, None], ["4", "5"]),
+    ],
+)  # fmt: skip
+def test_a_place_or_batch_may_stand_before_its_quantities(body, stores, batches, quantities):
+    entries = stock("LIN+1++111:EN", *body, "LIN+2++222:EN", "QTY+145:9", "LOC+18+Z")
+
+    assert column(entries, "STORE") == [*stores, "Z"]
+    assert column(entries, "BATCH") == [*batches, None]
+    assert column(entries, "QUANTITY") == [*quantities, "9"]
+    assert [entry.left_out for entry in entries] == [None] * 3
+
+
+def test_what_stands_before_a_quantity_is_part_of_its_raw_text():
+    entries = stock("LIN+1++111:EN", "LOC+18+A", "QTY+145:4", "LOC+18+B", "QTY+145:5")
+
+    assert ["LOC+18+B" in entry.raw for entry in entries] == [False, True]
 
 
 def test_a_total_before_its_batches_is_left_out():
@@ -487,6 +592,29 @@ def test_a_despatch_line_inherits_from_its_packs_and_its_head():
     assert column(entries, "DTM.2380[11]") == ["20260302"] * 2
     assert column(entries, "NAD.3039[DP]") == ["DEPOT"] * 2
     assert column(entries, "IMD.7008") == ["Soap", None]
+
+
+@pytest.mark.parametrize(
+    ("quantities", "shipped"),
+    [
+        (("LOC+7+A", "QTY+11:5:PCE", "LOC+7+B", "QTY+11:7:PCE"), "12"),
+        (("QTY+12:15:PCE", "LOC+7+A", "QTY+11:5:PCE", "LOC+7+B", "QTY+11:7:PCE"), "15"),
+        (("QTY+11:5,5:PCE",), "5.5"),
+        (("LOC+7+A", "QTY+11:5:PCE", "LOC+7+B", "QTY+11:7:CT"), None),
+    ],
+)
+def test_quantities_of_the_places_of_a_line_are_together_what_was_shipped(quantities, shipped):
+    body = ("BGM+351+D1+9", "DTM+11:20260305:102", "CPS+1", "LIN+1++111:EN", *quantities)
+    (entry,) = read(written(interchange(message("DESADV", *body))))
+
+    assert [entry.values.get(name) for name in ("QUANTITY", "UNIT")] == [shipped, "PCE"]
+
+
+def test_a_batch_may_be_a_related_identification_number():
+    body = ("BGM+351+D1+9", "CPS+1", "LIN+1++111:EN", "QTY+12:5", "GIR+3+SERIAL:BN+LOT1:BX")
+    (entry,) = read(written(interchange(message("DESADV", *body))))
+
+    assert (entry.values["BATCH"], entry.values["GIR.7402[BN]"]) == ("LOT1", "SERIAL")
 
 
 def test_markings_that_divide_a_line_are_its_records():

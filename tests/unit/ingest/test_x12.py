@@ -52,12 +52,20 @@ def rules(entries: list) -> list[str | None]:
 ONE = interchange(a_set("810", *INVOICE))
 
 
-@pytest.mark.parametrize("end", ["~", "~\n", "~\r\n", "\n", "\r\n", "'", "~ \n", "\x85"])
+@pytest.mark.parametrize("end", ["~", "~\n", "~\r\n", "\n", "\r\n", "'", "~ \n", " ~\n", "\x85"])
 def test_any_terminator_is_read_from_the_isa(end):
     entries = read("".join(segment + end for segment in ONE).encode("latin-1"))
 
     assert column(entries, "ITEM") == ["S1", "12345"]
     assert rules(entries) == [None, None]
+
+
+@pytest.mark.parametrize("end", ["…", "¦\r\n"])
+def test_a_terminator_may_be_a_character_of_several_bytes(end):
+    entries = read("".join(segment + end for segment in [*ONE, *ONE]).encode())
+
+    assert column(entries, "ITEM") == ["S1", "12345"] * 2
+    assert rules(entries) == [None] * 4
 
 
 def test_a_byte_order_mark_indented_segments_and_a_short_isa_are_read():
@@ -498,6 +506,25 @@ def test_packs_below_an_item_that_states_no_quantity_are_the_items():
     assert column(entries, "ITEM") == ["S1", "S1"]
 
 
+@pytest.mark.parametrize("total", ["10", "12"])
+def test_a_quantity_of_a_pack_whose_items_are_below_it_is_no_item(total):
+    body = (
+        "BSN*00*S*20260301*1200*0001",
+        "HL*1**S",
+        "HL*2*1*O",
+        "HL*3*2*P",
+        "SN1**2*CA",
+        "HL*4*3*I",
+        "LIN**VP*S1",
+        "SN1**10*EA",
+        f"CTT*1*{total}",
+    )
+    entries = read(written(interchange(a_set("856", *body))))
+
+    assert rules(entries) == [None]
+    assert column(entries, "SN102") == ["10"]
+
+
 def test_an_item_level_without_a_quantity_is_still_a_record():
     entries = read(written(interchange(a_set("856", "BSN*00*S*20260301*1200", "HL*1**S", "HL*2*1*I", "LIN**VP*S1"))))
 
@@ -538,10 +565,50 @@ def test_each_quantity_of_a_resale_report_is_an_item():
     assert column(entries, "N104[DB]") == ["D7"] * 3
 
 
+def test_a_reference_of_a_transfer_is_named_by_its_qualifier():
+    body = (
+        "BPT*00*R*20260331",
+        "PTD*SS***CT*DEAL",
+        "QTY*32*1",
+        "LIN**VP*S",
+        "PTD*SS***IV*INV1",
+        "QTY*32*1",
+        "LIN**VP*S",
+    )
+    entries = read(written(interchange(a_set("867", *body))))
+
+    assert column(entries, "PTD05[CT]") == ["DEAL", None]
+    assert column(entries, "PTD05[IV]") == [None, "INV1"]
+
+
 def test_a_buyer_at_the_head_of_a_resale_report_is_not_the_outlet():
     body = ("BPT*00*R*20260331", "N1*BY*Dist*92*D7", "PTD*SS", "QTY*32*1", "LIN**VP*S")
 
     assert column(read(written(interchange(a_set("867", *body)))), "STORE") == [None]
+
+
+@pytest.mark.parametrize(
+    ("body", "stores"),
+    [
+        (("N1*ST**92*O1", "QTY*32*1", "LIN**VP*S", "N1*ST**92*O2", "QTY*32*2", "LIN**VP*S"), ["O1", "O2"]),
+        (("N1*ST**92*O1", "LIN**VP*S", "QTY*32*1", "N1*ST**92*O2", "LIN**VP*S", "QTY*32*2"), ["O1", "O2"]),
+        (("N1*BY**92*B1", "N1*ST**92*O1", "QTY*32*1", "N1*BY**92*B2", "N1*ST**92*O2", "QTY*32*2"), ["O1", "O2"]),
+        (("N1*ST**92*O1", "QTY*32*1", "QTY*32*3", "N1*ST**92*O2", "QTY*32*2"), ["O1", "O1", "O2"]),
+        (
+            ("N1*ST**92*O1", "N1*ST**92*X", "QTY*32*1", "N1*ST**92*O2", "N1*ST**92*X", "QTY*32*2"),
+            ["O1", "O2"],
+        ),
+        (("N1*ST**92*O1", "QTY*32*1", "N1*ST**92*O2", "QTY*32*2", "N1*ST**92*O3"), ["O2", "O3"]),
+        (("N1*ST**92*O1", "QTY*32*1", "N1*EU**92*O2", "QTY*32*2"), ["O2", "O1"]),
+    ],
+)
+def test_a_buyer_before_the_items_of_a_transfer_is_theirs_until_the_next(body, stores):
+    head = ("BPT*00*R*20260331", "PTD*SS***IV*INV1", "DTM*003*20260302")
+    entries = read(written(interchange(a_set("867", *head, *body))))
+
+    assert column(entries, "STORE") == stores
+    assert column(entries, "PTD05[IV]") == ["INV1"] * len(stores)
+    assert column(entries, "DATE") == ["20260302"] * len(stores)
 
 
 def test_a_resale_without_a_price_says_so():
@@ -624,6 +691,23 @@ def test_sales_item_information_is_an_item():
     assert [entries[0].values[name] for name in ("ITEM", "QUANTITY", "NET", "STORE")] == ["123", "4", "10.0", "O1"]
 
 
+@pytest.mark.parametrize(
+    ("quantity", "product", "quantities"),
+    [
+        ("QTY*39*4", ("LIN**UP*123", "UIT*EA*3"), ["4"]),
+        ("QTY*39*4.0", (), ["4.0"]),
+        ("QTY*39*4", ("LIN**UP*999",), ["4", "4"]),
+        ("QTY*39*5", ("LIN**UP*123",), ["4", "5"]),
+        ("QTY*76*4", ("LIN**UP*123",), ["4", "4"]),
+    ],
+)
+def test_a_quantity_that_says_the_sales_item_information_again_counts_once(quantity, product, quantities):
+    body = ("BPT*00*R*20260331", "PTD*SS", "N1*ST**92*O1", "SII*UP*123*4*EA*2.5", "N9*PO*P1", quantity, *product)
+    entries = read(written(interchange(a_set("867", *body, "SII*UP*777*1*EA*9"))))
+
+    assert column(entries, "QUANTITY") == [*quantities, "1"]
+
+
 def test_a_transfer_without_a_quantity_is_still_a_record():
     entries = read(written(interchange(a_set("867", "BPT*00*R*20260331", "PTD*SS", "N1*ST**92*O1"))))
 
@@ -660,6 +744,47 @@ def test_an_sdq_gives_a_record_for_each_of_its_places():
         key=str,
     )
     assert column(entries, "DATE") == ["20260307"] * 6
+
+
+def places(*body: str) -> list[tuple[str | None, ...]]:
+    entries = read(written(interchange(a_set("852", "XQ*H*20260301", *body))))
+    return [(entry.values.get("STORE"), entry.values.get("ITEM"), entry.values.get("QUANTITY")) for entry in entries]
+
+
+def test_the_place_of_a_report_is_the_reporting_location_before_the_buyer():
+    assert places("N1*BY*Chain*92*CH", "N1*RL*Shop*92*S1", "LIN**UP*1", "ZA*QS*5") == [("S1", "1", "5")]
+
+
+def test_a_party_behind_a_line_opens_the_place_of_the_lines_that_follow():
+    one = ("N1*RL**92*S1", "N4*Town", "LIN**UP*1", "ZA*QS*5", "LIN**UP*2", "ZA*QS*6", "ZA*QU*1")
+    other = ("N1*RL**92*S2", "N1*VN*Us*92*US", "N4*Town", "LIN**UP*1", "ZA*QS*7", "CTT*3")
+
+    assert places(*one, *other) == [("S1", "1", "5"), ("S1", "2", "6"), ("S2", "1", "7")]
+
+
+def test_a_party_behind_an_activity_is_its_place_where_the_head_names_none():
+    body = ("LIN**UP*1", "ZA*QS*5", "N1*ST**92*S1", "LIN**UP*2", "ZA*QS*6", "N1*ST**92*S2", "CTT*2")
+
+    assert places(*body) == [("S1", "1", "5"), ("S2", "2", "6")]
+
+
+def test_a_party_before_an_activity_is_its_place_until_the_next():
+    one = ("LIN**UP*1", "N1*ST**92*S1", "N4*Town", "ZA*QS*5", "ZA*QU*1")
+    other = ("N1*ST**92*S2", "N4*Town", "ZA*QS*6", "ZA*QU*2", "LIN**UP*2", "N1*ST**92*S1", "ZA*QS*7", "CTT*2")
+
+    assert places(*one, *other) == [("S1", "1", "5"), ("S2", "1", "6"), ("S1", "2", "7")]
+
+
+def test_activities_of_one_item_at_two_places_are_two_records():
+    body = ("LIN**UP*1", "ZA*QS*5", "N1*ST**92*S1", "ZA*QU*1", "N1*ST**92*S2", "CTT*1")
+
+    assert places(*body) == [("S1", "1", "5"), ("S2", "1", "0")]
+
+
+def test_an_activity_of_which_nobody_knows_what_it_tells_is_named_by_its_code():
+    body = ("XQ*H*20260301", "N1*ST**92*S1", "LIN**UP*1", "ZA*QW*4", "ZA*YY*2", "ZA*QR*1")
+
+    assert column(read(written(interchange(a_set("852", *body)))), "ACTIVITY") == ["OTHER", "YY", "OTHER"]
 
 
 def test_a_code_that_stands_twice_gives_two_records():
