@@ -99,6 +99,7 @@ def run(
     wanted = tuple(model for model in MODELS if not models or model in {*models, NAIVE})
     if progress:
         progress(0, 1, "what all series have in common")
+    settings = replace(settings, season_groups=_wider_first(panel))
     plan, learning = _plan(panel, lengths, horizon, settings, wanted)
     found = _forecast(panel, plan, processes, progress)
     return _report(panel, plan, found, learning, settings)
@@ -123,6 +124,11 @@ def _load(
         return panel
     begun = np.maximum.accumulate(~np.isnan(panel.quantity), axis=1)
     return replace(panel, quantity=np.where(begun & np.isnan(panel.quantity), 0.0, panel.quantity))
+
+
+def _wider_first(panel: Panel) -> tuple[str, ...]:
+    """The columns of the key, those with few values first: the groups that may have a season and growth of their own."""
+    return tuple(sorted(panel.series.columns, key=lambda name: len(np.unique(panel.groups[name]))))
 
 
 def _check(names: list[str], keys: int) -> None:

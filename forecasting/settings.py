@@ -12,7 +12,7 @@ WEEKLY_PROPHET = ProphetSettings(
     n_changepoints=0,
     yearly_seasonality=2,
     weekly_seasonality=False,
-    seasonality_prior_scale=0.01,
+    seasonality_prior_scale=0.02,
 )
 """A level and, on top of the season that all series have, one of the cell's own: two harmonics under a tight prior, so that it
 shows where the history insists on it. A trend carried eight weeks ahead costs more than it gives on one or two years of

@@ -72,6 +72,23 @@ def test_a_model_says_the_same_alone_as_beside_others(sales):
         assert of(alone, "ALL", model)["wape"] == of(whole, "ALL", model)["wape"]
 
 
+def test_what_items_have_in_common_is_learnt_by_the_columns_of_the_key(tmp_path):
+    turn = 2 * np.pi * np.arange(120) / 52.18
+    mean = np.stack([6 * np.exp(0.6 * np.sin(turn + item * np.pi / 2)) for item in range(4)]).repeat(12, axis=0)
+    sold = np.random.default_rng(6).poisson(mean)
+    rows = [
+        (f"item {series // 12}", f"shop {series % 12}", START + timedelta(weeks=week), int(sold[series, week]))
+        for series in range(48)
+        for week in range(120)
+    ]
+    path = tmp_path / "seasons.csv"
+    pl.DataFrame(rows, schema=["item", "shop", "day", "sold"], orient="row").write_csv(path)
+    report = forecasting.backtest_own(path, **{**COLUMNS, "key": ("item", "shop")}, models=["seasonal_ses"])
+    judged = slice(-24, None)
+    of_true_mean = np.abs(mean - sold)[:, judged].sum() / sold[:, judged].sum()
+    assert of(report, "ALL", "seasonal_ses")["wape"] < 1.05 * of_true_mean
+
+
 def test_what_may_become_champion_stands_in_the_table(sales):
     report = forecasting.backtest_own(sales(), **COLUMNS, horizon=4)
     assert {"ensemble_mean", "ensemble_median", "ensemble_blend"} <= {row["model"] for row in report.rows}
