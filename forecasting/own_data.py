@@ -20,10 +20,14 @@ from forecasting.chunks import CHUNK_SERIES, TAKEN, Origin, Plan, forecast_chunk
 from forecasting.errors import BacktestError, PanelError, UnusableOption
 from forecasting.global_model import LIGHTGBM
 from forecasting.hierarchy import Level
-from forecasting.panel import Every, Panel
+from forecasting.panel import Every, Floats, Panel
 from forecasting.panel_file import YOURS, counted
 from forecasting.settings import ForecastSettings, settings_for
 
+DECIMALS = 4
+"""Of a quantity, those by which a unit is looked for."""
+LARGEST_COUNT = 2.0**53
+"""Above it not every whole number has a float of its own."""
 MEASURES = ("wape", "skill", "mase", "rmsse", "bias", "pinball", *backtest.SIDES, "cost_ms")
 
 
@@ -39,6 +43,7 @@ class BacktestReport:
         champions: demand class -> the model that a run would serve it with.
         rows: one per demand class (and ALL) and model, best first: MEASURES and `series`, pooled over the origins. cost_ms is CPU milliseconds
             per series and origin, what a model learns from all series included.
+        unit: what quantities are counted in: the largest number of which all of them are multiples.
         drivers: columns of the file that were taken as known ahead, and `stocked_out` where it is there.
         unused: columns of the file that nothing was made of.
         notes: what was done with the file, and what was asked for and could not be, in sentences.
@@ -52,6 +57,7 @@ class BacktestReport:
     horizon: int
     champions: dict[str, str]
     rows: tuple[dict[str, float | int | str | None], ...]
+    unit: float
     drivers: tuple[str, ...]
     unused: tuple[str, ...]
     notes: tuple[str, ...]
@@ -65,9 +71,10 @@ class BacktestReport:
 
 @dataclass(frozen=True)
 class _Own:
-    """A panel of somebody's file, and what is to be said about the reading."""
+    """A panel of somebody's file, its quantities counted in a unit, and what is to be said about the reading."""
 
     panel: Panel
+    unit: float
     drivers: tuple[str, ...]
     unused: tuple[str, ...]
     notes: tuple[str, ...]
@@ -188,9 +195,22 @@ def _load(
         notes.append(
             f"Every date is a {days[0]:%A}: this is a file by week, and its other days count as gaps. Leave --every day out."
         )
-    if zero:
-        panel = replace(panel, quantity=np.where(gaps, 0.0, panel.quantity))
-    return _Own(panel, drivers, unused, tuple(notes))
+    unit = common_unit(panel.quantity)
+    counts = panel.quantity if unit == 1.0 else np.round(panel.quantity / unit)
+    panel = replace(panel, quantity=np.where(gaps, 0.0, counts) if zero else counts)
+    return _Own(panel, unit, drivers, unused, tuple(notes))
+
+
+def common_unit(quantity: Floats) -> float:
+    """The largest number of which all quantities are multiples, to four decimals; 1 where there is none above zero, or one is too large to count.
+
+    Intervals and demand classes count pieces, so thousands, dozens and tenths must be counted as such.
+    """
+    known = np.abs(quantity[~np.isnan(quantity)]) * 10.0**DECIMALS
+    if not known.size or known.max() >= LARGEST_COUNT:
+        return 1.0
+    common = int(np.gcd.reduce(np.round(known).astype(np.int64)))
+    return common / 10.0**DECIMALS if common else 1.0
 
 
 def _about_columns(drivers: Sequence[str], unused: Sequence[str]) -> list[str]:
@@ -311,7 +331,9 @@ def _report(own: _Own, plan: Plan, found: Candidates, learning: float, settings:
             1.0 - float(wape) / float(usual) if wape is not None and usual and row["model"] != NAIVE else None
         )
     order = [*demand.CLASSES, backtest.ALL]
-    rows.sort(key=lambda row: (order.index(str(row["demand_class"])), row["wape"] is None, row["wape"] or 0.0))
+    rows.sort(
+        key=lambda row: (order.index(str(row["demand_class"])), row["wape"] is None, row["wape"] or 0.0, row["model"])
+    )
     days = panel.weeks.astype("datetime64[D]")
     return BacktestReport(
         series=panel.series.height,
@@ -321,6 +343,7 @@ def _report(own: _Own, plan: Plan, found: Candidates, learning: float, settings:
         horizon=plan.horizon,
         champions=champion.choose(origins, settings).model,
         rows=tuple(rows),
+        unit=own.unit,
         drivers=own.drivers,
         unused=own.unused,
         notes=(*own.notes, *_about_learning(plan, settings, [name for name in found.mean if name not in everywhere])),

@@ -1,16 +1,19 @@
 """The backtest that anyone can run on their own file."""
 
+import re
 from datetime import date, timedelta
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 
 import forecasting
-from forecasting import BacktestError, PanelError, UnusableOption
+from forecasting import BacktestError, PanelError, UnusableOption, own_data
 
 COLUMNS = {"key": ("shop", "item"), "period": "day", "quantity": "sold"}
 START = date(2025, 1, 6)
+HOW_TO = Path(__file__).resolve().parents[3] / "docs" / "how-to" / "backtest-your-own-data.md"
 
 
 @pytest.fixture
@@ -78,8 +81,6 @@ def test_a_day_without_a_row_is_one_without_a_sale_unless_it_is_said_to_be_unkno
 
 
 def test_several_processes_find_the_same(sales, monkeypatch):
-    from forecasting import own_data
-
     monkeypatch.setattr(own_data, "CHUNK_SERIES", 2)
     one, two = (forecasting.backtest_own(sales(), **COLUMNS, models=["ses"], processes=count) for count in (1, 2))
     assert [{**row, "cost_ms": 0} for row in one.rows] == [{**row, "cost_ms": 0} for row in two.rows]
@@ -300,3 +301,45 @@ def test_lightgbm_is_said_once_to_be_left_out_with_what_it_needs(weekly):
     assert [note for note in notes if "lightgbm" in note.lower()] == [
         "lightgbm is left out: it learns from 2,000 rows (a series in a week, after its first ones) or more, and at some cut-off there are fewer."
     ]
+
+
+@pytest.mark.parametrize(
+    ("quantities", "unit"),
+    [
+        ([3, 0, 5], 1),
+        ([3000, 0, 5000], 1000),
+        ([0.3, np.nan, 0.5], 0.1),
+        ([-24, 36], 12),
+        ([0.1234, 2.5], 0.0002),
+        ([1 / 3, 2 / 3], 0.0001),
+        ([0, 0], 1),
+        ([3e200, 5], 1),
+    ],
+)
+def test_the_unit_is_the_largest_of_which_all_quantities_are_multiples(quantities, unit):
+    assert own_data.common_unit(np.array([quantities], dtype=np.float64)) == pytest.approx(unit)
+
+
+@pytest.mark.parametrize("factor", [1000, 0.1])
+def test_the_unit_of_a_file_does_not_change_what_is_found(sales, factor):
+    one = forecasting.backtest_own(sales(), **COLUMNS, horizon=4)
+    path = sales(name="other.csv")
+    pl.read_csv(path).with_columns((pl.col("sold") * factor).round(4)).write_csv(path)
+    other = forecasting.backtest_own(path, **COLUMNS, horizon=4)
+
+    assert (one.unit, other.unit) == (1, pytest.approx(factor))
+    for found, expected in zip(other.rows, one.rows, strict=True):
+        assert {**found, "cost_ms": 0} == pytest.approx({**expected, "cost_ms": 0}, nan_ok=True)
+
+
+def test_the_forecast_of_the_how_to_runs_as_written(sales, tmp_path, monkeypatch, capfd):
+    path = sales(name="sales.csv")
+    pl.read_csv(path).select(store="shop", item="item", sold_on="day", units="sold").write_csv(path)
+    monkeypatch.chdir(tmp_path)
+    (code,) = re.findall(r"```python\n(.*?)```", HOW_TO.read_text(), re.DOTALL)
+
+    exec(compile(code, str(HOW_TO), "exec"), {"__name__": "__main__"})
+
+    report = forecasting.run(tmp_path / "panel.parquet", tmp_path / "out")
+    assert (report.reused, report.series, report.cutoff_date) == (True, 6, START + timedelta(weeks=59))
+    assert "SKU_DISTRIBUTOR" in capfd.readouterr().out
