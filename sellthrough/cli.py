@@ -619,12 +619,17 @@ def panel(settings: Settings, as_json: bool, by: str, every: Literal["week", "da
     columns = [name.strip() for name in by.split(",") if name.strip()]
     try:
         path = panels.write(settings, columns, every, out)
-    except (panels.UnknownColumn, panels.NotParquet) as error:
+    except (panels.UnknownColumn, panels.NotParquet, panels.NoSuchFolder) as error:
         raise click.UsageError(str(error)) from error
+    held = panels.summary(path, columns, every)
     if as_json:
-        terminal.show_json({"file": str(path), "by": columns, "every": every})
+        terminal.show_json({"file": str(path), "by": columns, "every": every, **held})
     else:
         terminal.show(f"Written: {path}")
+        terminal.show(
+            f"{held['rows']:,} rows, {held['groups']:,} {'group' if held['groups'] == 1 else 'groups'}; sales from {held['first']} to {held['last']}, "
+            f"prices, promotions and holidays to {held['known_ahead_to']}"
+        )
     return FINE
 
 
