@@ -169,7 +169,8 @@ def load(
     if again := _repeated(path, row, rows[columns.period], mended.place, mended.unit):
         problems.append(f"{again}; their quantities are added up.")
     rows = rows.with_columns(_begin(columns))
-    if len(row) and _pairs(row, rows[columns.period]).n_unique() < len(row):
+    moved = mended.unit != every
+    if again or (moved and len(row) and _pairs(row, rows[columns.period]).n_unique() < len(row)):
         rows = _added_up(rows, columns)
         series, row = _numbered(rows, columns.key)
     attributes = _groups(series, groups)
