@@ -124,9 +124,11 @@ def run(
     allowed = counted(len(panel.weeks), every)
     if not lengths:
         needed = counted(settings.min_training_weeks + horizon, every)
+        remedy = "Give a shorter --horizon or a longer history."
+        if len(panel.weeks) <= settings.min_training_weeks:
+            remedy = "Give a longer history."
         raise BacktestError(
-            f"{path} has {allowed} and a backtest {counted(horizon, every)} ahead needs {needed}. "
-            "Give a shorter --horizon or a longer history."
+            f"{path} has {allowed} and a backtest {counted(horizon, every)} ahead needs {needed}. {remedy}"
         )
     if len(lengths) < origins:
         needed = counted(settings.min_training_weeks + origins * horizon, every)

@@ -108,7 +108,9 @@ def test_too_short_a_history_is_said_with_what_is_needed(sales):
         BacktestError, match=r"has 60 weeks and a backtest 40 weeks ahead needs 66 weeks\. Give a shorter"
     ):
         forecasting.backtest_own(sales(), **COLUMNS, horizon=40)
-    with pytest.raises(BacktestError, match="has 1 week and a backtest 1 week ahead needs 27 weeks"):
+    with pytest.raises(
+        BacktestError, match=r"has 1 week and a backtest 1 week ahead needs 27 weeks\. Give a longer history"
+    ):
         forecasting.backtest_own(sales(days=7), **COLUMNS, horizon=1)
 
 
