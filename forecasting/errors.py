@@ -19,3 +19,7 @@ class PanelError(ForecastError):
 
 class BacktestError(ForecastError):
     """A backtest that was asked for cannot be made."""
+
+
+class UnusableOption(BacktestError):
+    """A backtest was asked for with a column or a model that there is not, or that cannot be meant."""

@@ -11,17 +11,23 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from forecasting import backtest, candidates, champion, ensembles, jobs, tables
+from forecasting import backtest, candidates, champion, ensembles, jobs, panel_file, tables
 from forecasting import panel as demand
 from forecasting.baselines import NAIVE
 from forecasting.candidates import Candidates
 from forecasting.cells import LEARNING, MODELS, pool
 from forecasting.chunks import CHUNK_SERIES, TAKEN, Origin, Plan, forecast_chunk, frame_of
-from forecasting.errors import BacktestError
+from forecasting.errors import BacktestError, PanelError, UnusableOption
+from forecasting.global_model import LIGHTGBM
 from forecasting.hierarchy import Level
-from forecasting.panel import Every, Panel
+from forecasting.panel import Every, Floats, Panel
+from forecasting.panel_file import YOURS, counted
 from forecasting.settings import ForecastSettings, settings_for
 
+DECIMALS = 4
+"""Of a quantity, those by which a unit is looked for."""
+LARGEST_COUNT = 2.0**53
+"""Above it not every whole number has a float of its own."""
 MEASURES = ("wape", "skill", "mase", "rmsse", "bias", "pinball", *backtest.SIDES, "cost_ms")
 
 
@@ -37,6 +43,10 @@ class BacktestReport:
         champions: demand class -> the model that a run would serve it with.
         rows: one per demand class (and ALL) and model, best first: MEASURES and `series`, pooled over the origins. cost_ms is CPU milliseconds
             per series and origin, what a model learns from all series included.
+        unit: what quantities are counted in: the largest number of which all of them are multiples.
+        drivers: columns of the file that were taken as known ahead, and `stocked_out` where it is there.
+        unused: columns of the file that nothing was made of.
+        notes: what was done with the file, and what was asked for and could not be, in sentences.
         problems: what was mended in the data, and where a model failed.
     """
 
@@ -47,17 +57,37 @@ class BacktestReport:
     horizon: int
     champions: dict[str, str]
     rows: tuple[dict[str, float | int | str | None], ...]
+    unit: float
+    drivers: tuple[str, ...]
+    unused: tuple[str, ...]
+    notes: tuple[str, ...]
     problems: tuple[str, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """1 where data problems were found and handled, else 0."""
+        return 1 if self.problems else 0
+
+
+@dataclass(frozen=True)
+class _Own:
+    """A panel of somebody's file, its quantities counted in a unit, and what is to be said about the reading."""
+
+    panel: Panel
+    unit: float
+    drivers: tuple[str, ...]
+    unused: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
 def run(
-    path: Path,
+    path: Path | str,
     *,
     key: Sequence[str] = demand.KEY,
     every: Every = "week",
     period: str | None = None,
     quantity: str = demand.QUANTITY,
-    groups: Path | None = None,
+    groups: Path | str | None = None,
     gaps_are_zero: bool = True,
     horizon: int = 8,
     origins: int = 3,
@@ -81,37 +111,72 @@ def run(
         processes: how many to use; by default one per core.
 
     Raises:
-        PanelError: the file cannot be read, or a column is missing.
-        BacktestError: no such model, or too little history.
+        PanelError: the file cannot be read.
+        UnusableOption: no such column or model.
+        BacktestError: too little history.
     """
-    unknown = sorted(set(models) - set(MODELS))
-    if unknown:
-        raise BacktestError(f"There is no model {', '.join(unknown)}. The pool has {', '.join(MODELS)}.")
+    path, groups = Path(path), None if groups is None else Path(groups)
     settings = settings_for(every)
-    panel = _load(path, tuple(key), every, period, quantity, groups, gaps_are_zero)
+    _check_models(models, settings)
+    own = _load(path, tuple(key), every, period, quantity, groups, gaps_are_zero)
+    panel = own.panel
     lengths = backtest.origins(len(panel.weeks), horizon, origins, settings.min_training_weeks)
+    allowed = counted(len(panel.weeks), every)
     if not lengths:
-        needed = settings.min_training_weeks + horizon
+        needed = counted(settings.min_training_weeks + horizon, every)
+        remedy = "Give a shorter --horizon or a longer history."
+        if len(panel.weeks) <= settings.min_training_weeks:
+            remedy = "Give a longer history."
         raise BacktestError(
-            f"{path} has {len(panel.weeks)} {every}s and a backtest {horizon} {every}s ahead needs {needed}. "
-            "Give a shorter --horizon or a longer history."
+            f"{path} has {allowed} and a backtest {counted(horizon, every)} ahead needs {needed}. {remedy}"
         )
+    if len(lengths) < origins:
+        needed = counted(settings.min_training_weeks + origins * horizon, every)
+        fewer = f"{origins} cut-offs were asked for; {allowed} allow {len(lengths)} and {needed} are needed."
+        blank = " With a single one nothing is said of the intervals." if len(lengths) == 1 else ""
+        own = replace(own, notes=(*own.notes, fewer + blank))
     wanted = tuple(model for model in MODELS if not models or model in {*models, NAIVE})
     if progress:
         progress(0, 1, "what all series have in common")
     settings = replace(settings, season_groups=_wider_first(panel))
     plan, learning = _plan(panel, lengths, horizon, settings, wanted)
     found = _forecast(panel, plan, processes, progress)
-    return _report(panel, plan, found, learning, settings)
+    return _report(own, plan, found, learning, settings)
+
+
+def _check_models(models: Sequence[str], settings: ForecastSettings) -> None:
+    made = sorted({ensembles.MEAN, ensembles.MEDIAN, ensembles.BLEND} & set(models))
+    if made:
+        raise UnusableOption(
+            f"{', '.join(made)} comes from its members and is there where two of them are. "
+            f"Name these: {', '.join(settings.ensemble_members)}."
+        )
+    unknown = sorted(set(models) - set(MODELS))
+    if unknown:
+        raise UnusableOption(f"There is no model {', '.join(unknown)}. The pool has {', '.join(MODELS)}.")
 
 
 def _load(
     path: Path, key: tuple[str, ...], every: Every, period: str | None, quantity: str, groups: Path | None, zero: bool
-) -> Panel:
+) -> _Own:
     named = period or demand.PERIODS[every]
-    _check([*key, named, quantity], len(key))
-    last = _last_day(path, [*key, named, quantity], named) if every == "week" else None
-    panel = demand.load(path, key=key, every=every, period=named, quantity=quantity, groups=groups, as_of=last)
+    columns = [*key, named, quantity]
+    _check(columns, len(key))
+    if not path.is_file():
+        raise PanelError(path, "there is no such file", "Look at its name.")
+    there = panel_file.header(path, YOURS)
+    missing = [name for name in columns if name not in there]
+    if missing:
+        raise UnusableOption(
+            f"{path} has no column {', '.join(missing)}. It has {', '.join(there)}: name yours with --key, --date and --quantity."
+        )
+    days = _days(path, named)
+    one_weekday = len(days) > 1 and days.dt.weekday().n_unique() == 1
+    last = days.max() if every == "week" and not one_weekday else None
+    panel = demand.load(
+        path, key=key, every=every, period=named, quantity=quantity, groups=groups, next_step=YOURS,
+        as_of=last if isinstance(last, date) else None,
+    )  # fmt: skip
     if panel.cutoff is None:
         raise BacktestError(f"{path} has no row with a date and a quantity. Look at the columns that were named.")
     ours = {name: f"{name} of the file" for name in key if name in TAKEN}
@@ -120,10 +185,59 @@ def _load(
         series=panel.series.rename(ours),
         groups={ours.get(name, name): codes for name, codes in panel.groups.items()},
     )
-    if not zero:
-        return panel
+    drivers = tuple(name for name in (*demand.DRIVERS, demand.STOCKED_OUT) if name in there)
+    unused = tuple(name for name in there if name not in {*columns, *drivers})
     begun = np.maximum.accumulate(~np.isnan(panel.quantity), axis=1)
-    return replace(panel, quantity=np.where(begun & np.isnan(panel.quantity), 0.0, panel.quantity))
+    gaps = begun & np.isnan(panel.quantity)
+    notes = [
+        *panel.notes,
+        *_about_columns(drivers, unused),
+        *_about_quantities(panel, int(gaps.sum()), int(begun.sum()), zero),
+    ]
+    if every == "day" and one_weekday:
+        notes.append(
+            f"Every date is a {days[0]:%A}: this is a file by week, and its other days count as gaps. Leave --every day out."
+        )
+    unit = common_unit(panel.quantity)
+    counts = panel.quantity if unit == 1.0 else np.round(panel.quantity / unit)
+    panel = replace(panel, quantity=np.where(gaps, 0.0, counts) if zero else counts)
+    return _Own(panel, unit, drivers, unused, tuple(notes))
+
+
+def common_unit(quantity: Floats) -> float:
+    """The largest number of which all quantities are multiples, to four decimals; 1 where there is none above zero, or one is too large to count.
+
+    Intervals and demand classes count pieces, so thousands, dozens and tenths must be counted as such.
+    """
+    known = np.abs(quantity[~np.isnan(quantity)]) * 10.0**DECIMALS
+    if not known.size or known.max() >= LARGEST_COUNT:
+        return 1.0
+    common = int(np.gcd.reduce(np.round(known).astype(np.int64)))
+    return common / 10.0**DECIMALS if common else 1.0
+
+
+def _about_columns(drivers: Sequence[str], unused: Sequence[str]) -> list[str]:
+    notes = [f"Used beside the quantities: {', '.join(drivers)}."] if drivers else []
+    free = [name for name in (*demand.DRIVERS, demand.STOCKED_OUT) if name not in drivers]
+    said = [
+        f"{name} (did you mean {near[0]}?)" if (near := panel_file.names_near(name, free)) else name for name in unused
+    ]
+    return [*notes, f"Not used: {', '.join(said)}."] if said else notes
+
+
+def _about_quantities(panel: Panel, gaps: int, cells: int, zero: bool) -> list[str]:
+    notes = []
+    if gaps:
+        share = f"{counted(gaps, panel.every)} of {cells:,} ({gaps / cells:.1%}) {'has' if gaps == 1 else 'have'} no quantity after the first of the series"
+        treated = "taken as without a sale (--gaps zero)" if zero else "left unknown (--gaps unknown)"
+        notes.append(f"{share}: {treated}.")
+    if panel.blank.count:
+        notes.append(f"{panel.blank.text}: such a row is as good as none.")
+    if panel.negative.count:
+        notes.append(
+            f"{panel.negative.text}: taken as returns, off the sales of their {panel.every}; no forecast is below zero."
+        )
+    return notes
 
 
 def _wider_first(panel: Panel) -> tuple[str, ...]:
@@ -133,34 +247,25 @@ def _wider_first(panel: Panel) -> tuple[str, ...]:
 
 def _check(names: list[str], keys: int) -> None:
     if not keys:
-        raise BacktestError("No column tells series apart. Name one or more with --key.")
+        raise UnusableOption("No column tells series apart. Name one or more with --key.")
     for name in names:
         if names.count(name) > 1:
-            raise BacktestError(
+            raise UnusableOption(
                 f"Column {name} is named twice. Give --key, --date and --quantity each a column of its own."
             )
         if name in {demand.STOCKED_OUT, *demand.DRIVERS}:
-            raise BacktestError(
+            raise UnusableOption(
                 f"Column {name} is read as what is known of the shelf or ahead. Name another, or call it otherwise in the file."
             )
 
 
-def _last_day(path: Path, columns: list[str], period: str) -> date | None:
-    """The last day of a file that has days: its last week may be a part of one. None where all dates are of one weekday."""
+def _days(path: Path, period: str) -> pl.Series:
+    """The different days of a file; those that are not written as days are left for `panel.load` to refuse."""
+    text = pl.col(period).cast(pl.String).str.slice(0, 10).str.to_date("%Y-%m-%d", strict=False)
     try:
-        file = demand.scan(path)
-        there = file.collect_schema().names()
-        missing = [name for name in columns if name not in there]
-        if missing:
-            raise BacktestError(
-                f"{path} has no column {', '.join(missing)}. It has {', '.join(there)}: name yours with --key, --date and --quantity."
-            )
-        text = pl.col(period).cast(pl.String).str.slice(0, 10).str.to_date("%Y-%m-%d", strict=False)
-        days = file.select(text.alias("day")).drop_nulls().unique().collect()["day"]
+        return panel_file.scan(path).select(text.alias("day")).drop_nulls().unique().collect()["day"]
     except (pl.exceptions.PolarsError, OSError):
-        return None
-    last = days.max()
-    return last if isinstance(last, date) and days.dt.weekday().n_unique() > 1 else None
+        return pl.Series("day", [], dtype=pl.Date)
 
 
 def _plan(
@@ -208,7 +313,8 @@ def _forecast(panel: Panel, plan: Plan, processes: int | None, progress: jobs.Pr
     return found
 
 
-def _report(panel: Panel, plan: Plan, found: Candidates, learning: float, settings: ForecastSettings) -> BacktestReport:
+def _report(own: _Own, plan: Plan, found: Candidates, learning: float, settings: ForecastSettings) -> BacktestReport:
+    panel = own.panel
     each = Level("SERIES", panel.series, np.arange(panel.series.height))
     scored: list[backtest.Scored] = []
     origins = []
@@ -239,7 +345,9 @@ def _report(panel: Panel, plan: Plan, found: Candidates, learning: float, settin
             1.0 - float(wape) / float(usual) if wape is not None and usual and row["model"] != NAIVE else None
         )
     order = [*demand.CLASSES, backtest.ALL]
-    rows.sort(key=lambda row: (order.index(str(row["demand_class"])), row["wape"] is None, row["wape"] or 0.0))
+    rows.sort(
+        key=lambda row: (order.index(str(row["demand_class"])), row["wape"] is None, row["wape"] or 0.0, row["model"])
+    )
     days = panel.weeks.astype("datetime64[D]")
     return BacktestReport(
         series=panel.series.height,
@@ -249,17 +357,26 @@ def _report(panel: Panel, plan: Plan, found: Candidates, learning: float, settin
         horizon=plan.horizon,
         champions=champion.choose(origins, settings).model,
         rows=tuple(rows),
-        problems=(
-            *panel.problems,
-            *jobs.learning_problems(plan),
-            *(
-                f"{model} is left out: it is not there at every origin."
-                for model in found.mean
-                if model not in everywhere
-            ),
-            *found.failures(),
-        ),
+        unit=own.unit,
+        drivers=own.drivers,
+        unused=own.unused,
+        notes=(*own.notes, *_about_learning(plan, settings, [name for name in found.mean if name not in everywhere])),
+        problems=(*panel.problems, *found.failures()),
     )
+
+
+def _about_learning(plan: Plan, settings: ForecastSettings, left_out: Sequence[str]) -> list[str]:
+    """Which models are left out, each once, with what they would need."""
+    problems = jobs.learning_problems(plan) if LIGHTGBM in (plan.models or MODELS) else []
+    few = [problem for problem in problems if "rows to train" in problem]
+    notes = [problem for problem in problems if problem not in few]
+    if few:
+        notes.append(
+            f"{LIGHTGBM} is left out: it learns from {settings.global_least_rows:,} rows (a series in a {plan.every}, after its first ones) "
+            "or more, and at some cut-off there are fewer."
+        )
+    said = [LIGHTGBM] if problems else []
+    return notes + [f"{model} is left out: it is not there at every origin." for model in left_out if model not in said]
 
 
 def _costs(found: Candidates, learning: float, settings: ForecastSettings) -> dict[str, float]:

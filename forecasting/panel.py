@@ -11,7 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from forecasting import panel_file
 from forecasting.errors import PanelError
+from forecasting.panel_file import OURS, rows_where
 from forecasting.series import Bools as Bools
 from forecasting.series import Dates as Dates
 from forecasting.series import Floats as Floats
@@ -25,18 +27,18 @@ DRIVERS = ("price_ratio", "promotion_share", "discount_share", "free_share", "ho
 PERIODS = {"week": "week_start", "day": "business_date"}
 DAYS = {"week": 7, "day": 1}
 UNKNOWN = "UNKNOWN"
-WRITTEN: dict[pl.DataType, str] = {
-    pl.Date(): "a date written YYYY-MM-DD",
-    pl.Float64(): "a number written like 1234.5",
-    pl.Boolean(): "true or false",
-    pl.String(): "a text",
+BOUNDS = {
+    "price_ratio": (np.nextafter(0.0, 1.0), np.inf),
+    "free_share": (0.0, np.inf),
+    **{name: (0.0, 1.0) for name in ("promotion_share", "discount_share", "holiday_share", "festival_share")},
 }
+"""What a driver may be; free goods may be more than those bought."""
 LONGEST_YEARS = 60
 FEW_AT_THE_END = 0.2
 """Of the series of the fullest period, the share below which the end of a panel is not believed without a word."""
 
 Every = Literal["week", "day"]
-Rows = slice | npt.NDArray[np.int64]
+Places = slice | npt.NDArray[np.int64]
 
 SMOOTH, INTERMITTENT, ERRATIC, LUMPY, NEW = "SMOOTH", "INTERMITTENT", "ERRATIC", "LUMPY", "NEW"
 CLASSES = (SMOOTH, INTERMITTENT, ERRATIC, LUMPY, NEW)
@@ -44,6 +46,14 @@ INTERVAL_CUT = 1.32
 """Syntetos, Boylan and Croston (2005): mean weeks between demands above which demand is intermittent."""
 VARIATION_CUT = 0.49
 """The same: squared coefficient of variation of the demand sizes above which demand is erratic."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Some rows of a file: how many, and in words which; both empty where there are none."""
+
+    count: int = 0
+    text: str = ""
 
 
 @dataclass(frozen=True)
@@ -57,6 +67,9 @@ class Panel:
         stocked_out: (N, T) the shelf was empty at some time of the period.
         digest: sha256 of all that a forecast can depend on; the same for the same rows in any order and any encoding.
         problems: what was mended on loading, in words.
+        notes: what was done on loading that is nothing to mend: rows that count for another day than theirs, or not yet.
+        blank: rows up to the cut-off whose quantity is empty.
+        negative: rows with a quantity below zero.
         every: length of a period.
         shared, own: drivers, (T + A,) where no two series differ in any period, else (N, T + A).
         groups: (N,) codes that series share; the columns of the key among them.
@@ -68,6 +81,9 @@ class Panel:
     stocked_out: Bools
     digest: str
     problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    blank: Rows = Rows()
+    negative: Rows = Rows()
     every: Every = "week"
     shared: dict[str, Floats] = field(default_factory=dict)
     own: dict[str, Floats] = field(default_factory=dict)
@@ -83,7 +99,7 @@ class Panel:
         step = DAYS[self.every]
         return self.weeks[-1:] + step * np.arange(1, horizon + 1)
 
-    def until(self, length: int, horizon: int, rows: Rows = slice(None)) -> Series:
+    def until(self, length: int, horizon: int, rows: Places = slice(None)) -> Series:
         """What a forecaster may know after the first `length` periods, with `horizon` to forecast.
 
         Quantities end at the origin. Drivers go on: plans of price and promotion, and the calendar, are known ahead, at an earlier origin as now;
@@ -117,6 +133,7 @@ def load(
     drivers: Sequence[str] = DRIVERS,
     groups: Path | None = None,
     as_of: date | None = None,
+    next_step: str = OURS,
 ) -> Panel:
     """Read, check and pivot a panel: Parquet or CSV, one row per series and period, in any order.
 
@@ -134,38 +151,39 @@ def load(
         drivers: columns with what is known ahead; those that the file lacks are passed over.
         groups: a file of codes that series share, with some columns of the key (sku_code) and further ones (category, brand, predecessor_sku_code).
         as_of: quantities of periods that end after this day are left out, with a note.
+        next_step: what to do about a file that is not readable.
 
     Raises:
         PanelError: the file is missing, lacks a column, has a column of a type that cannot be meant, or spans more than
         sixty years.
     """
     columns = _Columns(tuple(key), period or PERIODS[every], quantity, every)
-    rows, problems = _mend(_read(path, columns, drivers), columns, as_of)
+    rows, problems = _read(path, columns, drivers, next_step)
+    mended = _mend(path, rows, columns, as_of)
+    rows = mended.rows
+    problems += mended.problems
     drivers = [name for name in drivers if name in rows.columns]
     if rows[quantity].null_count() == rows.height:
         rows = rows.clear()
     series, row = _numbered(rows, columns.key)
-    repeated = rows.height - _different(row, rows[columns.period])
-    if repeated:
-        problems.append(f"{repeated} rows of the panel repeat a series and {every}; their quantities are added up.")
+    if again := _repeated(path, row, rows[columns.period], mended.place, mended.unit):
+        problems.append(f"{again}; their quantities are added up.")
+    rows = rows.with_columns(_begin(columns))
+    moved = mended.unit != every
+    if again or (moved and len(row) and _pairs(row, rows[columns.period]).n_unique() < len(row)):
         rows = _added_up(rows, columns)
         series, row = _numbered(rows, columns.key)
     attributes = _groups(series, groups)
     if rows.height == 0:
         none = np.empty((0, 0))
-        return _panel(
-            series, np.empty(0, dtype="datetime64[D]"), none, none.astype(np.bool_), {}, attributes, problems, every
-        )
+        weeks = np.empty(0, dtype="datetime64[D]")
+        return _panel(series, weeks, none, none.astype(np.bool_), {}, attributes, problems, mended, every)
     step = DAYS[every]
     start = rows[columns.period].to_numpy().astype("datetime64[D]").astype(np.int64)
     sold = rows[quantity].is_not_null().to_numpy()
     width = int(start[sold].max() - start.min()) // step + 1
     reach = int(start.max() - start.min()) // step + 1
     dates: Dates = (start.min() + step * np.arange(reach)).astype("datetime64[D]")
-    if reach * step > LONGEST_YEARS * 366:
-        raise PanelError(
-            path, f"{every}s run from {dates[0]} to {dates[-1]}", "Look for a business date that is far off."
-        )
     column = (start - start.min()) // step
 
     def spread(name: str, empty: float) -> Floats:
@@ -182,7 +200,7 @@ def load(
         )
     stocked_out = spread(STOCKED_OUT, 0.0)[:, :width] > 0
     ahead = {name: spread(name, np.nan) for name in drivers}
-    return _panel(series, dates[:width], known, stocked_out, ahead, attributes, problems, every)
+    return _panel(series, dates[:width], known, stocked_out, ahead, attributes, problems, mended, every)
 
 
 @dataclass(frozen=True)
@@ -203,6 +221,7 @@ def _panel(
     drivers: dict[str, Floats],
     groups: dict[str, Strings],
     problems: list[str],
+    mended: "_Mended",
     every: Every,
 ) -> Panel:
     shared, own = {}, {}
@@ -213,111 +232,144 @@ def _panel(
         else:
             own[name] = _filled(values)
     digest = _digest(weeks, quantity, stocked_out, {**shared, **own}, groups)
-    return Panel(series, weeks, quantity, stocked_out, digest, tuple(problems), every, shared, own, groups)
+    return Panel(
+        series, weeks, quantity, stocked_out, digest, tuple(problems), tuple(mended.notes), mended.blank, mended.negative,
+        every, shared, own, groups,
+    )  # fmt: skip
 
 
-def _read(path: Path, columns: _Columns, drivers: Sequence[str]) -> pl.DataFrame:
+def _read(path: Path, columns: _Columns, drivers: Sequence[str], next_step: str) -> tuple[pl.DataFrame, list[str]]:
     if not path.is_file():
         raise PanelError(path, "there is no such file", "Run `sellthrough build` first; it writes the panel.")
-    needed = {
+    needed: dict[str, pl.DataType] = {
         **{name: pl.String() for name in columns.key},
         columns.period: pl.Date(),
         columns.quantity: pl.Float64(),
     }
-    wanted = {**needed, STOCKED_OUT: pl.Boolean(), **{name: pl.Float64() for name in drivers}}
-    try:
-        file = scan(path)
-        there = file.collect_schema().names()
-        missing = [name for name in needed if name not in there]
-        rows = file.select([name for name in wanted if name in there]).collect()
-    except pl.exceptions.PolarsError as error:
-        reason = str(error).splitlines()[0].rstrip(".")
-        raise PanelError(
-            path,
-            f"it is not a readable {'CSV' if is_csv(path) else 'Parquet'} file ({reason})",
-            "A file of your own: save it as .csv, in UTF-8 with commas between, or as .parquet. Our panel: run `sellthrough build` again.",
-        ) from error
-    if missing:
-        raise PanelError(path, f"column {', '.join(missing)} is missing", "Phase 1 of the build writes the panel.")
+    further: dict[str, pl.DataType] = {STOCKED_OUT: pl.Boolean(), **{name: pl.Float64() for name in drivers}}
+    rows, problems = panel_file.read(path, needed, further, next_step)
     if STOCKED_OUT not in rows.columns:
         rows = rows.with_columns(pl.lit(value=False).alias(STOCKED_OUT))
-    return pl.DataFrame([_typed(path, rows[name], wanted[name]) for name in rows.columns])
+    problems += panel_file.out_of_range(path, rows, BOUNDS)
+    if "price_ratio" in rows.columns:
+        rows = rows.with_columns(pl.when(pl.col("price_ratio") > 0).then(pl.col("price_ratio")))
+    return rows, problems
 
 
-def is_csv(path: Path) -> bool:
-    """Whether a file is read as CSV; else it is Parquet."""
-    return path.suffix.lower() == ".csv"
+@dataclass(frozen=True)
+class _Mended:
+    """Rows that can be counted, what is to be said of them, and where in the file they stand: None where all are there."""
+
+    rows: pl.DataFrame
+    place: npt.NDArray[np.int64] | None
+    problems: list[str]
+    notes: list[str]
+    blank: Rows
+    negative: Rows
+    unit: str
 
 
-def scan(path: Path) -> pl.LazyFrame:
-    """A file as it is, all columns of a CSV as text."""
-    return pl.scan_csv(path, infer_schema_length=0) if is_csv(path) else pl.scan_parquet(path)
-
-
-def _typed(path: Path, column: pl.Series, wanted: pl.DataType) -> pl.Series:
-    try:
-        typed = column.to_frame().select(_cast(column.name, column.dtype, wanted)).to_series()
-    except pl.exceptions.PolarsError:
-        typed = None
-    if typed is not None and typed.dtype == wanted:
-        return typed
-    example = f"of type {column.dtype}"
-    if column.dtype == pl.String():
-        read = column.to_frame().select(_cast(column.name, column.dtype, wanted, strict=False)).to_series()
-        example = repr(column.filter(read.is_null() & ~column.str.strip_chars().is_in(["", None]))[0])
-    raise PanelError(
-        path,
-        f"column {column.name} has the wrong type: {example} is not {WRITTEN[wanted]}",
-        "Mend the column, or name another.",
-    )
-
-
-def _cast(name: str, found: pl.DataType, wanted: pl.DataType, *, strict: bool = True) -> pl.Expr:
-    """The column in the type wanted; text (of a CSV) is read as such, an empty text as null."""
-    column = pl.col(name)
-    if found == wanted:
-        return column
-    if found == pl.String():
-        text = column.str.strip_chars().replace("", None)
-        if wanted == pl.Date():
-            return text.str.slice(0, 10).str.to_date("%Y-%m-%d", strict=strict)
-        if wanted == pl.Boolean():
-            return text.str.to_lowercase().is_in(["true", "t", "yes", "y", "1"])
-        return text.cast(wanted, strict=strict)
-    return column.cast(wanted)
-
-
-def _mend(rows: pl.DataFrame, columns: _Columns, as_of: date | None) -> tuple[pl.DataFrame, list[str]]:
+def _mend(path: Path, rows: pl.DataFrame, columns: _Columns, as_of: date | None) -> _Mended:
     problems: list[str] = []
-    period, quantity, every = pl.col(columns.period), columns.quantity, columns.every
-    undated = int(rows[columns.period].null_count())
-    if undated:
-        problems.append(f"{undated} rows of the panel have no {every} and are left out.")
-        rows = rows.filter(period.is_not_null())
-    uncoded = rows.filter(pl.any_horizontal(pl.col(name).is_null() for name in columns.key)).height
-    if uncoded:
-        problems.append(f"{uncoded} rows of the panel have no code; they are forecast under {UNKNOWN}.")
-    misplaced = rows.filter(period.dt.weekday() != 1).height if every == "week" else 0
-    if misplaced:
-        problems.append(
-            f"{misplaced} rows of the panel do not start on a Monday; they count for the week that they are in."
+    notes: list[str] = []
+    period, quantity, every = pl.col(columns.period), pl.col(columns.quantity), columns.every
+    begin = _begin(columns)
+
+    def marked(which: pl.Expr, one: str, many: str) -> Rows:
+        mark = rows.select(which.fill_null(value=False).alias("marked")).to_series()
+        count = int(mark.sum())
+        return Rows(count, rows_where(path, mark, one, many) if count else "")
+
+    undated = marked(period.is_null(), f"has no {every}", f"have no {every}")
+    if undated.count:
+        problems.append(f"{undated.text}; {'it is' if undated.count == 1 else 'they are'} left out.")
+    uncoded = marked(
+        pl.any_horizontal(pl.col(name).is_null() for name in columns.key) & period.is_not_null(),
+        "has no code",
+        "have no code",
+    )
+    if uncoded.count:
+        problems.append(f"{uncoded.text}; {'it is' if uncoded.count == 1 else 'they are'} forecast under {UNKNOWN}.")
+    misplaced = marked(
+        period.dt.weekday() != 1 if every == "week" else pl.lit(value=False),
+        "does not start on a Monday",
+        "do not start on a Monday",
+    )
+    if misplaced.count:
+        notes.append(
+            f"{misplaced.text}; {'it counts for the week that it is' if misplaced.count == 1 else 'they count for the week that they are'} in."
         )
-    numberless = rows.filter(pl.col(quantity).is_finite().not_()).height
-    if numberless:
-        problems.append(f"{numberless} rows of the panel have no finite number as quantity; they are gaps.")
+    numberless = marked(
+        quantity.is_finite().not_(), "has no finite number as quantity", "have no finite number as quantity"
+    )
+    if numberless.count:
+        problems.append(f"{numberless.text}; {'it is a gap' if numberless.count == 1 else 'they are gaps'}.")
+    last = rows.select(begin.filter(quantity.is_not_null()).max()).item()
+    blank = marked(
+        quantity.is_null() & (begin <= last if last else pl.lit(value=True)), "has no quantity", "have no quantity"
+    )
+    negative = marked(quantity < 0, "has a quantity below zero", "have a quantity below zero")
+    known = quantity.is_finite().fill_null(value=False)
+    if as_of:
+        late = (begin.dt.offset_by(f"{DAYS[every] - 1}d") > as_of) & known
+        later = marked(late, f"is of a {every} that ends after {as_of}", f"are of {every}s that end after {as_of}")
+        if later.count:
+            first = rows.filter(late).select(begin.min()).item()
+            notes.append(f"{later.text}; quantities from {first} on are left out.")
+            known &= ~late
+    place = None
+    if undated.count:
+        place = np.flatnonzero(rows[columns.period].is_not_null().to_numpy())
     rows = rows.with_columns(
         pl.col(columns.key).fill_null(UNKNOWN),
         pl.col(STOCKED_OUT).fill_null(value=False),
-        pl.when(pl.col(quantity).is_finite()).then(pl.col(quantity)).alias(quantity),
-        period.dt.truncate("1w") if every == "week" else period,
+        pl.when(known).then(quantity).alias(columns.quantity),
+    ).filter(period.is_not_null())
+    _check_span(path, rows[columns.period], place, every)
+    unit = "date" if misplaced.count else every
+    return _Mended(rows, place, problems, notes, blank, negative, unit)
+
+
+def _begin(columns: _Columns) -> pl.Expr:
+    """The first day of the period that a row is of."""
+    period = pl.col(columns.period)
+    return period.dt.truncate("1w") if columns.every == "week" else period
+
+
+def _check_span(path: Path, days: pl.Series, place: npt.NDArray[np.int64] | None, every: Every) -> None:
+    """Refuse dates that lie so far apart that one of them must be wrong."""
+    if not len(days):
+        return
+    day = days.to_numpy().astype("datetime64[D]")
+    number = day.astype(np.int64)
+    if int(number.max() - number.min()) <= LONGEST_YEARS * 366:
+        return
+    usual = np.median(number)
+    late = number.max() - usual > usual - number.min()
+    odd = int(number.argmax() if late else number.argmin())
+    row = (odd if place is None else int(place[odd])) + panel_file.first_row(path)
+    raise PanelError(
+        path,
+        f"{every}s run from {day.min()} to {day.max()}",
+        f"Look at row {row:,}, dated {day[odd]}: it is far off.",
     )
-    if as_of:
-        late = (period.dt.offset_by(f"{DAYS[every] - 1}d") > as_of) & pl.col(quantity).is_not_null()
-        later = rows.filter(late).height
-        if later:
-            problems.append(f"{later} rows of the panel end after {as_of}; their quantities are left out.")
-            rows = rows.with_columns(pl.when(~late).then(pl.col(quantity)).alias(quantity))
-    return rows, problems
+
+
+def _repeated(
+    path: Path, row: npt.NDArray[np.int64], period: pl.Series, place: npt.NDArray[np.int64] | None, unit: str
+) -> str | None:
+    """In words, which rows are of a series and date that another before them is of."""
+    if not len(row):
+        return None
+    again = ~_pairs(row, period).is_first_distinct()
+    what = f"a series and {unit}"
+    return rows_where(path, again, f"repeats {what}", f"repeat {what}", place) if again.any() else None
+
+
+def _pairs(row: npt.NDArray[np.int64], period: pl.Series) -> pl.Series:
+    """A number for each pair of series and date."""
+    day = period.to_numpy().astype("datetime64[D]").astype(np.int64)
+    return pl.Series(row * (int(day.max() - day.min()) + 1) + day - day.min())
 
 
 def _numbered(rows: pl.DataFrame, key: Sequence[str]) -> tuple[pl.DataFrame, npt.NDArray[np.int64]]:
@@ -338,14 +390,6 @@ def _numbered(rows: pl.DataFrame, key: Sequence[str]) -> tuple[pl.DataFrame, npt
     return found[order], rank[place]
 
 
-def _different(row: npt.NDArray[np.int64], period: pl.Series) -> int:
-    """How many pairs of series and period there are."""
-    if not len(row):
-        return 0
-    day = period.to_numpy().astype("datetime64[D]").astype(np.int64)
-    return pl.Series(row * (int(day.max() - day.min()) + 1) + day - day.min()).n_unique()
-
-
 def _added_up(rows: pl.DataFrame, columns: _Columns) -> pl.DataFrame:
     place = [*columns.key, columns.period]
     known = pl.col(columns.quantity).is_not_null().any()
@@ -364,7 +408,7 @@ def _groups(series: pl.DataFrame, path: Path | None) -> dict[str, Strings]:
         if not path.is_file():
             raise PanelError(path, "there is no such file", "Run `sellthrough build` first; it writes the groups.")
         try:
-            table = scan(path).collect().with_columns(pl.all().cast(pl.String))
+            table = panel_file.scan(path).collect().with_columns(pl.all().cast(pl.String))
         except pl.exceptions.PolarsError as error:
             reason = str(error).splitlines()[0].rstrip(".")
             raise PanelError(

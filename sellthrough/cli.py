@@ -21,7 +21,7 @@ from sellthrough.errors import SellthroughError
 from sellthrough.settings import Settings, switch_telemetry_off
 
 FINE, DATA_PROBLEM, USAGE, FAILURE = 0, 1, 2, 3
-USAGE_ERRORS = {"UnknownProfile", "UnknownFeed", "InvalidSize", "OutputNotEmpty", "InvalidDefect"}
+USAGE_ERRORS = {"UnknownProfile", "UnknownFeed", "InvalidSize", "OutputNotEmpty", "InvalidDefect", "UnusableOption"}
 
 
 class Day(click.ParamType):  # type: ignore[type-arg]
@@ -361,7 +361,7 @@ def forecast(settings: Settings, as_json: bool) -> int:
 @click.option("--every", type=click.Choice(["week", "day"]), default="week", show_default=True)
 @click.option("--horizon", type=click.IntRange(1), default=8, show_default=True, help="Weeks or days ahead.")
 @click.option("--origins", type=click.IntRange(1), default=3, show_default=True, help="Earlier cut-offs to try.")
-@click.option("--models", default="", help="Only these models, with commas between [default: the whole pool].")
+@click.option("--models", help="Only these models, with commas between [default: the whole pool].")
 @click.option(
     "--gaps",
     type=click.Choice(["zero", "unknown"]),
@@ -384,7 +384,7 @@ def backtest(settings: Settings, as_json: bool, panel: Path | None, gaps: str | 
         terminal.show_json(report)
     else:
         trial.show(report)
-    return FINE
+    return DATA_PROBLEM if report["exit_code"] else FINE
 
 
 @main.command()
@@ -619,12 +619,17 @@ def panel(settings: Settings, as_json: bool, by: str, every: Literal["week", "da
     columns = [name.strip() for name in by.split(",") if name.strip()]
     try:
         path = panels.write(settings, columns, every, out)
-    except (panels.UnknownColumn, panels.NotParquet) as error:
+    except (panels.UnknownColumn, panels.NotParquet, panels.NoSuchFolder) as error:
         raise click.UsageError(str(error)) from error
+    held = panels.summary(path, columns, every)
     if as_json:
-        terminal.show_json({"file": str(path), "by": columns, "every": every})
+        terminal.show_json({"file": str(path), "by": columns, "every": every, **held})
     else:
         terminal.show(f"Written: {path}")
+        terminal.show(
+            f"{held['rows']:,} rows, {held['groups']:,} {'group' if held['groups'] == 1 else 'groups'}; sales from {held['first']} to {held['last']}, "
+            f"prices, promotions and holidays to {held['known_ahead_to']}"
+        )
     return FINE
 
 

@@ -94,6 +94,7 @@ def show(settings: Settings, found: dict[str, Any]) -> None:
     terminal.show(f"""
 Where to look:
   {settings.published}   read-only DuckDB, schema reporting (docs/how-to/look-at-the-result.md)
+  reporting.forecast_weekly   the forecasts in it: choose a level, such as level = 'SKU_DISTRIBUTOR'
   {settings.serving / "parquet"}   the same tables as Parquet
   {settings.home / "truth"}   what really happened, and what each planted defect changes
   .venv/bin/sellthrough status --home {settings.home}   feeds, rejects, the steward's queue

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import duckdb
 
@@ -51,6 +51,13 @@ class NotParquet(SellthroughError):
         )
 
 
+class NoSuchFolder(SellthroughError):
+    """A panel was to be written into a folder that is not there."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"There is no folder {path.parent} for {path.name}. Make it, or name another with --out.")
+
+
 class UnknownColumn(SellthroughError):
     """A panel was asked for by a column that nothing published has."""
 
@@ -73,6 +80,7 @@ def write(settings: Settings, by: Sequence[str], every: Every, out: Path | None 
     Raises:
         UnknownColumn: a column that is not one of COLUMNS.
         NotParquet: the name of `out` ends otherwise.
+        NoSuchFolder: `out` is to be in a folder that is not there.
         NotBuilt: nothing has been published yet.
     """
     by = list(dict.fromkeys(by))
@@ -81,6 +89,8 @@ def write(settings: Settings, by: Sequence[str], every: Every, out: Path | None 
         raise UnknownColumn(unknown or ["nothing"])
     if out is not None and out.suffix.lower() != ".parquet":
         raise NotParquet(out)
+    if out is not None and not out.parent.is_dir():
+        raise NoSuchFolder(out)
     if not settings.published.exists():
         raise NotBuilt("Nothing has been published yet. Run `sellthrough run`.")
     path = out or settings.forecast / f"panel_{'_'.join(by)}_{every}.parquet"
@@ -90,6 +100,18 @@ def write(settings: Settings, by: Sequence[str], every: Every, out: Path | None 
         con.execute(f"copy ({_query(by, every)}) to '{str(temporary).replace(chr(39), chr(39) * 2)}' (format parquet)")
     swap(temporary, path)
     return path
+
+
+def summary(path: Path, by: Sequence[str], every: Every) -> dict[str, Any]:
+    """What a panel that `write` wrote holds: rows, groups, and the first and last period with a quantity, and with what is known ahead."""
+    period = PERIODS[every]
+    codes = ", ".join(dict.fromkeys(by))
+    query = f"""
+    select count(*), count(distinct row({codes})), min({period}), max({period}) filter (where qty_base is not null), max({period})
+    from read_parquet(?)"""
+    with duckdb.connect() as con:
+        row = con.execute(query, [str(path)]).fetchone() or (0, 0, None, None, None)
+    return dict(zip(("rows", "groups", "first", "last", "known_ahead_to"), row, strict=True))
 
 
 def _query(by: Sequence[str], every: Every) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -30,6 +31,7 @@ CELL = (
     "book_close_qty_base",
     "declared_close_qty_base",
 )
+HOW_TO = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "look-at-the-result.md"
 STAGES = ("build", "forecast", "alert", "publish")
 
 
@@ -112,6 +114,15 @@ def test_without_defects_every_cell_of_sell_through_equals_the_truth(clean: Any,
             "select sum(secondary_qty_base) > 0 from published.reporting.sell_through_daily"
         ).fetchone() == (True,)
         assert differences(con, "sell_through_daily", DAILY_KEY, DAILY) == {}
+
+
+def test_the_forecast_queries_of_the_how_to_run_as_written(clean: Any) -> None:
+    section = HOW_TO.read_text().split("## The forecast")[1].split("\n## ")[0]
+    queries = re.findall(r"```sql\n(.*?)```", section, re.DOTALL)
+    ahead, year_ago, champions, stock_out = (clean.query(query) for query in queries)
+
+    assert all((ahead, year_ago, stock_out))
+    assert champions == []  # the network is too young for a backtest
 
 
 def test_without_defects_the_miscounts_are_the_only_variances(clean: Any, network: Path) -> None:

@@ -38,7 +38,9 @@ def test_rows_of_one_week_are_added_up_and_told(panel_file):
     panel = demand_panel.load(path)
 
     np.testing.assert_array_equal(panel.quantity, [[2, 4]])
-    assert panel.problems == ("2 rows of the panel repeat a series and week; their quantities are added up.",)
+    assert panel.problems == (
+        "2 rows of the panel repeat a series and week (the first: row 3); their quantities are added up.",
+    )
 
 
 def test_missing_codes_days_and_weeks_are_mended_and_told(panel_file):
@@ -54,7 +56,13 @@ def test_missing_codes_days_and_weeks_are_mended_and_told(panel_file):
     assert panel.series["sku_code"].to_list() == ["UNKNOWN"]
     assert panel.weeks[0] == np.datetime64("2026-02-16")
     np.testing.assert_array_equal(panel.quantity, [[1, np.nan, 3]])
-    assert len(panel.problems) == 3
+    assert panel.problems == (
+        "1 row of the panel has no week (row 2); it is left out.",
+        "2 rows of the panel have no code (the first: row 1); they are forecast under UNKNOWN.",
+    )
+    assert panel.notes == (
+        "1 row of the panel does not start on a Monday (row 1); it counts for the week that it is in.",
+    )
 
 
 def test_a_null_quantity_is_a_gap(panel_file):
@@ -108,7 +116,9 @@ def test_periods_that_end_after_the_as_of_date_have_no_quantity_yet(tmp_path):
     panel = own_panel(tmp_path, text, as_of=date(2026, 3, 12))
 
     np.testing.assert_array_equal(panel.quantity, [[1]])
-    assert "2 rows of the panel end after 2026-03-12; their quantities are left out." in panel.problems
+    assert panel.notes[-1] == (
+        "2 rows of the panel are of weeks that end after 2026-03-12 (the first: row 3); quantities from 2026-03-09 on are left out."
+    )
 
 
 DRIVEN = """day,store,item,units,price,holiday

@@ -75,7 +75,43 @@ def test_a_backtest_that_cannot_be_made_says_why(weekly_sales: list[str]) -> Non
     ended = CliRunner().invoke(cli.main, [*weekly_sales, "--horizon", "30"])
 
     assert ended.exit_code == 3
-    assert "needs 56. Give a shorter --horizon or a longer history." in ended.stderr
+    assert "needs 56 weeks. Give a shorter --horizon or a longer history." in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--key", "shop"], "has no column shop"),
+        (["--key", ""], "No column tells series apart"),
+        (["--models", "arima"], "There is no model arima"),
+        (["--models", ""], "No model is named"),
+        (["--models", "ensemble_mean"], "ensemble_mean comes from its members"),
+    ],
+)
+def test_a_column_or_model_that_there_is_not_is_an_error_of_usage(
+    weekly_sales: list[str], options: list[str], message: str
+) -> None:
+    ended = CliRunner().invoke(cli.main, [*weekly_sales, *options])
+
+    assert ended.exit_code == 2
+    assert message in ended.stderr
+
+
+def test_a_backtest_says_what_was_done_with_the_file_before_its_tables(weekly_sales: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "sales.csv"
+    path.write_text(path.read_text() + "\na,2025-01-06,2\n")
+    ended = CliRunner().invoke(cli.main, [*weekly_sales, "--models", "ses", "--home", str(tmp_path / "home")])
+
+    assert ended.exit_code == 1
+    assert "1 row of the panel repeats a series and week (row 82)" in ended.stderr
+    assert ended.stdout.index("3 cut-offs were asked for; 40 weeks allow 1") < ended.stdout.index("served by")
+
+
+def test_without_a_file_and_without_a_panel_there_is_nothing_to_backtest(tmp_path: Path) -> None:
+    ended = CliRunner().invoke(cli.main, ["backtest", "--home", str(tmp_path)])
+
+    assert ended.exit_code == 3
+    assert "Name a file of your own, or run `sellthrough build` first" in ended.stderr
 
 
 def test_a_check_of_an_archive_writes_the_rows_of_each_feed(tmp_path: Path) -> None:

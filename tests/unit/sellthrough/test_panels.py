@@ -6,8 +6,9 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from click.testing import CliRunner
 
-from sellthrough import panels
+from sellthrough import cli, panels
 from sellthrough.errors import NotBuilt
 from sellthrough.settings import Settings
 
@@ -95,5 +96,33 @@ def test_what_cannot_be_written_is_refused_with_the_next_step(home: Settings, tm
         panels.write(home, ["sku_code", "colour"], "week")
     with pytest.raises(panels.NotParquet, match=r"panel\.csv says otherwise\. Let the name end in \.parquet"):
         panels.write(home, ["sku_code"], "week", tmp_path / "panel.csv")
+    with pytest.raises(panels.NoSuchFolder, match=r"no folder .*nowhere for panel\.parquet\. Make it"):
+        panels.write(home, ["sku_code"], "week", tmp_path / "nowhere" / "panel.parquet")
+    assert not (tmp_path / "nowhere").exists()
     with pytest.raises(NotBuilt, match="sellthrough run"):
         panels.write(Settings(home=tmp_path / "none"), ["sku_code"], "week")
+
+
+@pytest.mark.parametrize("by", [["sku_code"], ["sku_code", "outlet_class"]])
+def test_a_panel_says_what_it_holds(home: Settings, by: list[str]) -> None:
+    held = panels.summary(panels.write(home, by, "week"), by, "week")
+
+    groups = len(by)
+    assert (held["rows"], held["groups"]) == (3 * groups, groups)
+    assert [str(held[name]) for name in ("first", "last", "known_ahead_to")] == [
+        "2026-03-02", "2026-03-09", "2026-03-16",
+    ]  # fmt: skip
+
+
+def test_the_command_prints_what_the_panel_holds(home: Settings) -> None:
+    ended = CliRunner().invoke(cli.main, ["panel", "--by", "zone_code", "--home", str(home.home)])
+
+    assert ended.exit_code == 0
+    assert "3 rows, 1 group; sales from 2026-03-02 to 2026-03-09, prices, promotions and holidays to 2026-03-16" in (
+        ended.stdout
+    )
+    ended = CliRunner().invoke(
+        cli.main, ["panel", "--by", "zone_code", "--home", str(home.home), "--out", str(home.home / "no" / "p.parquet")]
+    )
+    assert ended.exit_code == 2
+    assert "There is no folder" in ended.stderr
