@@ -107,7 +107,11 @@ def train(series: Series, settings: ForecastSettings, horizon: int) -> GlobalMod
     history = _history(deflated[picked], sample.quantity / factor[picked, : known.shape[1]], share)
     cell, week, step = _training_rows(history, horizon, settings.global_rows, rng)
     if len(cell) < settings.global_least_rows:
-        return replace(model, problem=f"Only {len(cell)} rows to train LightGBM on; the pool runs without it.")
+        return replace(
+            model,
+            problem=f"{LIGHTGBM} is left out: it learns from {settings.global_least_rows:,} rows (a series in a period, after its first ones) or more, "
+            "and at some cut-off there are fewer.",
+        )
     factor = factor[picked]
     usual = _usual(history, cell, week, share)
     sold = usual > 0.0

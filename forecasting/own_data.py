@@ -360,22 +360,15 @@ def _report(own: _Own, plan: Plan, found: Candidates, learning: float, settings:
         unit=own.unit,
         drivers=own.drivers,
         unused=own.unused,
-        notes=(*own.notes, *_about_learning(plan, settings, [name for name in found.mean if name not in everywhere])),
+        notes=(*own.notes, *_about_learning(plan, [name for name in found.mean if name not in everywhere])),
         problems=(*panel.problems, *found.failures()),
     )
 
 
-def _about_learning(plan: Plan, settings: ForecastSettings, left_out: Sequence[str]) -> list[str]:
-    """Which models are left out, each once, with what they would need."""
-    problems = jobs.learning_problems(plan) if LIGHTGBM in (plan.models or MODELS) else []
-    few = [problem for problem in problems if "rows to train" in problem]
-    notes = [problem for problem in problems if problem not in few]
-    if few:
-        notes.append(
-            f"{LIGHTGBM} is left out: it learns from {settings.global_least_rows:,} rows (a series in a {plan.every}, after its first ones) "
-            "or more, and at some cut-off there are fewer."
-        )
-    said = [LIGHTGBM] if problems else []
+def _about_learning(plan: Plan, left_out: Sequence[str]) -> list[str]:
+    """Which models are left out, each once, and why."""
+    notes = jobs.learning_problems(plan) if LIGHTGBM in (plan.models or MODELS) else []
+    said = [LIGHTGBM] if notes else []
     return notes + [f"{model} is left out: it is not there at every origin." for model in left_out if model not in said]
 
 

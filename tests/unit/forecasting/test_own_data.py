@@ -331,7 +331,7 @@ def test_weeks_that_are_read_as_days_get_a_hint(weekly):
 def test_lightgbm_is_said_once_to_be_left_out_with_what_it_needs(weekly):
     notes = told(weekly(), models=["lightgbm"]).notes
     assert [note for note in notes if "lightgbm" in note.lower()] == [
-        "lightgbm is left out: it learns from 2,000 rows (a series in a week, after its first ones) or more, and at some cut-off there are fewer."
+        "lightgbm is left out: it learns from 2,000 rows (a series in a period, after its first ones) or more, and at some cut-off there are fewer."
     ]
 
 
