@@ -10,6 +10,8 @@ import pytest
 from bronze_factory import BronzeFactory, File
 from inventory_warehouse import Warehouse
 
+pytestmark = pytest.mark.long
+
 AS_OF = dt.date(2026, 4, 20)
 MODELS = ("+stock_position", "+reconciliation_cell", "+feed_status", "+int_stock_level", "+demand_panel_weekly")
 TABLES = (
