@@ -115,6 +115,7 @@ def unbundled(data: bytes) -> dict[str, bytes]:
             if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
                 raise FileUnreadable("archive", "is an archive under another name; have it sent as .zip")
             return {name: archive.read(name) for name in archive.namelist()}
+    # NotImplementedError is zipfile's own word for a method or version that it does not know
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
         raise FileUnreadable("archive", f"is no table, and no archive that can be read ({error})") from error
 
@@ -131,6 +132,7 @@ def read_member(path: Path, position: int, limits: Limits) -> Iterator[bytes]:
         refuse_unpacked(entry.file_size, entry.compress_size, limits)
         with directory.open(entry) as stream:
             yield from _chunks(stream)
+    # NotImplementedError is zipfile's own word for a method or version that it does not know
     except (zipfile.BadZipFile, EOFError, zlib.error, NotImplementedError, RuntimeError, OSError, ValueError) as error:
         raise FileUnreadable(
             "archive", f"cannot be unpacked ({printable(str(error))}): the archive is damaged; send it again"
@@ -177,6 +179,7 @@ def _directory(path: Path) -> zipfile.ZipFile:
 def _opened(path: Path, modified: int, size: int) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(path)
+    # NotImplementedError is zipfile's own word for a method or version that it does not know
     except (zipfile.BadZipFile, EOFError, NotImplementedError, ValueError, OverflowError) as error:
         raise FileUnreadable("archive", f"is no whole zip archive ({printable(str(error))}); send it again") from error
 

@@ -51,6 +51,7 @@ class Package:
         """
         try:
             self._zip = zipfile.ZipFile(io.BytesIO(data))
+        # NotImplementedError is zipfile's own word for a method or version that it does not know
         except (zipfile.BadZipFile, EOFError, NotImplementedError, ValueError, OverflowError) as error:
             raise _damaged(error) from error
         parts = self._zip.infolist()
@@ -133,6 +134,7 @@ class Package:
         except etree.XMLSyntaxError as error:
             problem = f"{error.msg}; it is damaged, or protected by a password"
             raise FileUnreadable("workbook", f"is no readable workbook ({problem}); send it again as .xlsx") from error
+        # NotImplementedError is zipfile's own word for a method or version that it does not know
         except (zipfile.BadZipFile, EOFError, zlib.error, NotImplementedError, RuntimeError, ValueError) as error:
             raise _damaged(error) from error
         return found
@@ -169,6 +171,7 @@ class Package:
                     if end >= 4:
                         yield rest[:end]
                         rest = rest[end:]
+        # NotImplementedError is zipfile's own word for a method or version that it does not know
         except (zipfile.BadZipFile, EOFError, zlib.error, NotImplementedError, RuntimeError) as error:
             raise _damaged(error) from error
         yield rest
@@ -192,6 +195,7 @@ class Package:
             root = etree.fromstring(self._zip.read(part), _PARSER)
         except (etree.XMLSyntaxError, KeyError):
             return []
+        # NotImplementedError is zipfile's own word for a method or version that it does not know
         except (zipfile.BadZipFile, EOFError, zlib.error, NotImplementedError, RuntimeError, ValueError) as error:
             raise _damaged(error) from error
         return [item for item in root.iter() if isinstance(item.tag, str) and etree.QName(item).localname == name]
