@@ -231,8 +231,10 @@ class _Tally:
     @property
     def repeated(self) -> pl.Series:
         """The hashes of natural keys that several records have."""
-        keys = np.sort(np.concatenate(self.keys)) if self.keys else np.array([], dtype=np.uint64)
-        return pl.Series(keys[1:][keys[1:] == keys[:-1]], dtype=pl.UInt64).unique()
+        keys = pl.Series(np.concatenate(self.keys) if self.keys else [], dtype=pl.UInt64)
+        if keys.n_unique() == keys.len():
+            return keys.clear()
+        return keys.filter(keys.is_duplicated()).unique()
 
     @property
     def content(self) -> str:

@@ -174,8 +174,11 @@ def keyed(frame: pl.DataFrame, columns: tuple[str, ...]) -> pl.DataFrame:
     texts = [pl.col(name).str.contains(r"[|\\]").any() for name in columns if frame.schema[name] == pl.String]
     if texts and frame.select(pl.any_horizontal(texts)).item():
         return frame.with_columns(natural_key(columns).alias("_key"))
-    parts = [pl.col(name).cast(pl.String).fill_null("") for name in columns]
-    return frame.with_columns(pl.concat_str(parts, separator="|").alias("_key"))
+    parts = [pl.col(name).cast(pl.String) for name in columns]
+    filled = [
+        part.fill_null("") if frame[name].null_count() else part for name, part in zip(columns, parts, strict=True)
+    ]
+    return frame.with_columns(pl.concat_str(filled, separator="|").alias("_key"))
 
 
 def _text(column: Column, layout: Layout, reading: Reading) -> pl.Expr:

@@ -6,8 +6,8 @@ import mmap
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 from ingest import archives
 from ingest.connectors.landing import PASSED_OVER, modified_at
@@ -15,7 +15,10 @@ from ingest.connectors.sources import Ready
 from ingest.errors import FileUnreadable, printable
 from ingest.limits import DEFAULT, Limits, refuse_long_line, short_lines
 
-_BLOCK = 8_000_000
+_BLOCK = 16_000_000
+"""Least bytes of a block of lines."""
+_LINE = 4_000
+"""Bytes behind a block in which the end of its last line is looked for."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ class LandingFile:
             if self.name.lower().endswith(".gz"):
                 yield from short_lines(archives.gunzip(file, limits), limits)
             else:
-                yield from short_lines(iter(partial(file.read, _BLOCK), b""), limits)
+                yield from short_lines(_by_lines(file), limits)
 
     def fingerprint(self, before: bytes = b"") -> str:
         """SHA-256 of some bytes and what lies in the folder, for a file that is not held."""
@@ -80,6 +83,20 @@ class LandingFile:
     def arrived_at(self) -> datetime:
         """When the file arrived: its modification time, UTC."""
         return modified_at(self.path)
+
+
+def _by_lines(file: BinaryIO) -> Iterator[bytes]:
+    """A file in blocks of about one size, which end with a line where one ends near by: these need not be copied to be joined."""
+    at = 0
+    while True:
+        file.seek(at + _BLOCK)
+        rest = file.read(_LINE).find(b"\n") + 1
+        file.seek(at)
+        block = file.read(_BLOCK + rest)
+        if not block:
+            return
+        yield block
+        at += len(block)
 
 
 def scan(

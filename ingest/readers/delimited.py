@@ -649,9 +649,11 @@ def _whole_lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
         held.append(block)
         size += len(block)
         if end and size >= _BLOCK:
-            held[-1] = memoryview(block)[:end]
+            rest = block[end:]
+            if rest:
+                held[-1] = memoryview(block)[:end]
             yield b"".join(held)
-            held, size = [block[end:]], len(block) - end
+            held, size = [rest] if rest else [], len(rest)
     yield b"".join(held)
 
 

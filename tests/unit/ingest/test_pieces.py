@@ -76,6 +76,7 @@ def frame_of(body: str, **settings):
 def small_pieces(monkeypatch):
     """Every file is large, and is read a few lines at a time."""
     monkeypatch.setattr(folder, "_BLOCK", 150)
+    monkeypatch.setattr(folder, "_LINE", 15)
     monkeypatch.setattr(delimited, "_BLOCK", 150)
     monkeypatch.setattr(batch, "_TOGETHER_BYTES", 200)
     monkeypatch.setattr(job, "_LARGE", 1)
@@ -93,6 +94,26 @@ def test_pieces_give_together_what_the_whole_text_gives(body, size):
 
     assert {piece.header for piece in pieces} == {whole.header}
     assert [entry for piece in pieces for entry in told(piece)] == told(whole)
+
+
+@GENTLE
+@given(ANY, st.integers(1, 9), st.integers(1, 9))
+@example("abc\nabcdef\nab", 3, 5)
+def test_the_blocks_of_a_file_are_the_file_and_end_with_a_line_where_one_ends_near_by(
+    tmp_path_factory, text, size, near
+):
+    path = tmp_path_factory.mktemp("blocks") / "x.csv"
+    path.write_bytes(text.encode())
+
+    with patch.object(folder, "_BLOCK", size), patch.object(folder, "_LINE", near):
+        blocks = list(folder.LandingFile(path, "p/D/x.csv", "p", "D").blocks())
+
+    assert b"".join(blocks) == text.encode()
+    assert all(
+        len(block) == size or (size < len(block) <= size + near and block.endswith(b"\n")) for block in blocks[:-1]
+    )
+    ends = [sum(map(len, blocks[:index])) for index in range(1, len(blocks))]
+    assert all(text.encode()[end - 1 : end] == b"\n" or b"\n" not in text.encode()[end : end + near] for end in ends)
 
 
 ROWS = st.lists(
