@@ -224,6 +224,8 @@ def show(name: str, result: Result) -> dict[str, object]:
     if len(result.data.truth):
         told["truth"] = _against_truth(result)
         _print(told["truth"])  # type: ignore[arg-type]
+        low, high = _difference(result, OURS, NAIVE, TARGET, full_shelf=True)
+        print(f"the same with a full shelf, champion less {TARGET} of seasonal naive, 95 %: {low:+.4f} {high:+.4f}\n")
     return told
 
 
@@ -272,20 +274,30 @@ def _sums(result: Result, model: str, group: str | None = None) -> metrics.Sums:
     return total
 
 
-def _difference(result: Result, one: str, other: str, times: float = 1.0) -> tuple[float, float]:
+def _difference(
+    result: Result, one: str, other: str, times: float = 1.0, *, full_shelf: bool = False
+) -> tuple[float, float]:
     """95 % of the WAPE of one model less `times` that of another, over resamples of series; a series keeps all its origins."""
     size = len(result.data.keys)
     gap, sold = np.zeros(size), np.zeros(size)
-    for rows, ours, others, actual in zip(
-        result.rows, result.mean[one], result.mean[other], result.actual, strict=True
+    for place, (rows, ours, others, actual) in enumerate(
+        zip(result.rows, result.mean[one], result.mean[other], result.actual, strict=True)
     ):
         known = ~np.isnan(actual)
+        if full_shelf:
+            known &= ~result.data.stocked_out[rows][:, _ahead(result, place)]
         come = np.nan_to_num(actual)
         gap[rows] += (np.abs(ours - come) - times * np.abs(others - come)).sum(axis=1, where=known)
-        sold[rows] += np.abs(come).sum(axis=1)
+        sold[rows] += np.abs(come).sum(axis=1, where=known)
     drawn = np.random.default_rng(1).multinomial(size, np.full(size, 1 / size), RESAMPLES)
     low, high = np.quantile((drawn @ gap) / (drawn @ sold), [0.025, 0.975])
     return float(low), float(high)
+
+
+def _ahead(result: Result, place: int) -> slice:
+    """The weeks that are forecast from an origin that scores."""
+    first = len(result.data.weeks) - HORIZON * (SCORING - place)
+    return slice(first, first + HORIZON)
 
 
 def _against_truth(result: Result) -> list[dict[str, object]]:
@@ -293,16 +305,15 @@ def _against_truth(result: Result) -> list[dict[str, object]]:
 
     The true mean is above what is sold even there; at equal volume each forecast is scaled to the total that was sold.
     """
-    weeks = len(result.data.weeks)
     table: list[dict[str, object]] = []
     truths, full = [], []
     for place, rows in enumerate(result.rows):
-        ahead = slice(weeks - HORIZON * (SCORING - place), weeks - HORIZON * (SCORING - place) + HORIZON)
-        truths.append(result.data.truth[rows][:, ahead])
-        full.append(~result.data.stocked_out[rows][:, ahead])
+        truths.append(result.data.truth[rows][:, _ahead(result, place)])
+        full.append(~result.data.stocked_out[rows][:, _ahead(result, place)])
     kept, true = np.concatenate(full), np.concatenate(truths)
     actual = np.nan_to_num(np.concatenate(result.actual))
     sold = actual[kept].sum()
+    naive = np.abs(np.concatenate(result.mean[NAIVE]) - actual)[kept].sum()
     for model, means in {**result.mean, "true mean": truths}.items():
         mean = np.concatenate(means)
         even = mean * sold / max(float(mean[kept].sum()), 1e-12)
@@ -310,6 +321,7 @@ def _against_truth(result: Result) -> list[dict[str, object]]:
             {
                 "model": model,
                 "wape, full shelf": _round(np.abs(mean - actual)[kept].sum() / sold),
+                "of naive": _round(np.abs(mean - actual)[kept].sum() / naive, 3),
                 "at equal volume": _round(np.abs(even - actual)[kept].sum() / sold),
                 "rmse": _round(np.sqrt(((mean - actual)[kept] ** 2).mean()), 3),
                 "from true mean": _round(np.abs(mean - true).sum() / true.sum()),
