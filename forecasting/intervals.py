@@ -21,7 +21,9 @@ PROBABILITIES = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
 COLUMNS = ("lo95", "lo80", "lo50", "median", "hi50", "hi80", "hi95")
 
 COPIES = 4
-"""Each outcome is placed so many times, with other fractions of a unit added."""
+"""Each outcome of the latest origin is placed so many times, with other fractions of a unit added; those of the origins before it
+once each: what went wrong last tells most of what will.
+"""
 SIZES = np.array([0.02, 0.05, 0.1, 0.2, 0.35, 0.6, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 1000.0])
 """Mean demand of a week between which series are pooled."""
 NONE = np.empty(0)
@@ -58,7 +60,8 @@ class Calibration:
     Attributes:
         pools: scores by demand class, size and number of weeks (their places in CLASSES and SIZES; 0 for single weeks).
         summed: the pools are of demand summed from the first week on, for each number of weeks; else of single weeks.
-        min_pool: outcomes that a pool must have; one with fewer takes in its neighbours.
+        min_pool: outcomes of the latest origin that a pool must have, or COPIES times as many of earlier ones; one with fewer takes in its
+            neighbours.
     """
 
     pools: dict[tuple[int, int, int], Floats]
@@ -97,8 +100,12 @@ class Calibration:
 
 
 def calibrate(outcomes: Sequence[Outcome], min_pool: int, *, summed: bool) -> Calibration:
-    """Pool where came what came: sales of single weeks, or demand of all weeks from the first on."""
-    scores, keys = [np.empty((COPIES, 0))], [np.empty(0, dtype=np.int64)]
+    """Pool where came what came: sales of single weeks, or demand of all weeks from the first on.
+
+    Args:
+        outcomes: one per origin, the latest first.
+    """
+    scores, keys = [np.empty(0)], [np.empty(0, dtype=np.int64)]
     for outcome in outcomes:
         some = slice(None, None, max(1, -(-len(outcome.mean) // ENOUGH_SERIES)))
         target = _targets(outcome.mean[some], summed)
@@ -106,11 +113,12 @@ def calibrate(outcomes: Sequence[Outcome], min_pool: int, *, summed: bool) -> Ca
         actual = np.maximum(_targets(came[some], summed), 0.0)
         known = np.isfinite(actual)
         spread = np.broadcast_to(outcome.dispersion[some][:, None], target.shape)[known]
-        scores.append(distribution.score(actual[known] + fractions(int(known.sum())), target[known], spread))
-        keys.append(_keys(target, outcome.demand_class[some], summed)[known])
-    score, key = np.concatenate(scores, axis=1), np.concatenate(keys)
-    pools = {_parts(one): score[:, at].ravel() for one, at in _grouped(key)}
-    return Calibration(pools, summed, min_pool)
+        copies = COPIES if outcome is outcomes[0] else 1
+        placed = actual[known] + fractions(int(known.sum()))[:copies]
+        scores.append(distribution.score(placed, target[known], spread).ravel())
+        keys.append(np.tile(_keys(target, outcome.demand_class[some], summed)[known], copies))
+    score, key = np.concatenate(scores), np.concatenate(keys)
+    return Calibration({_parts(one): score[at] for one, at in _grouped(key)}, summed, min_pool)
 
 
 def fractions(size: int) -> Floats:

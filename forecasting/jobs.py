@@ -32,7 +32,7 @@ from forecasting.chunks import CHUNK_SERIES, Origin, Plan, forecast_chunk, frame
 from forecasting.global_model import GlobalModel
 from forecasting.settings import ForecastSettings
 
-METHOD = "4"
+METHOD = "5"
 """Raised whenever the same panel and settings would give another forecast."""
 GROUPS = 32
 """Mapped tasks that the chunks are dealt out to, at most."""

@@ -154,6 +154,11 @@ def outcome(
     )
 
 
+def before(outcomes: list[intervals.Outcome], place: int) -> list[intervals.Outcome]:
+    """What an origin's distributions learn from: the origins before it, the latest first."""
+    return outcomes[place - LEARNING : place][::-1]
+
+
 @dataclass(frozen=True)
 class Seen:
     """The outcomes of one judged origin, of members and weeks that are known: (G, H) but for the quantiles."""
@@ -169,7 +174,7 @@ class Seen:
 def seen(outcomes: list[intervals.Outcome], place: int, weeks: int, settings: ForecastSettings) -> Seen:
     """What came at one origin in the distributions that the origins before it have taught."""
     one, summed = outcomes[place], weeks > 0
-    fitted = intervals.calibrate(outcomes[place - LEARNING : place], settings.min_pool, summed=summed)
+    fitted = intervals.calibrate(before(outcomes, place), settings.min_pool, summed=summed)
     known_as = (one.mean, one.dispersion, one.demand_class)
     quantiles = fitted.quantiles(*known_as, distribution.PROBABILITIES)
     came = np.maximum(np.cumsum(one.actual, axis=1) if summed else one.actual, 0.0)
@@ -231,7 +236,7 @@ def stock_outs(outcomes: list[intervals.Outcome], settings: ForecastSettings) ->
     said, ran_out = [], []
     for place in range(LEARNING, LEARNING + JUDGED):
         one = outcomes[place]
-        fitted = intervals.calibrate(outcomes[place - LEARNING : place], settings.min_pool, summed=True)
+        fitted = intervals.calibrate(before(outcomes, place), settings.min_pool, summed=True)
         quantiles = fitted.quantiles(one.mean, one.dispersion, one.demand_class, distribution.PROBABILITIES)[:, 3]
         stock = np.floor(one.mean[:, :4].sum(axis=1) * np.random.default_rng(place).uniform(0.3, 2.5, len(one.mean)))
         came = one.actual[:, :4].sum(axis=1)

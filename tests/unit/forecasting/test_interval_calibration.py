@@ -62,6 +62,17 @@ def test_each_class_holds_what_it_says_on_a_later_origin_though_spread_and_mean_
         assert inside(own, 0.95) == pytest.approx(0.95, abs=0.015), name
 
 
+def test_the_latest_origin_counts_most():
+    lately, before = outcome(1, bias=1.0), outcome(2, bias=2.0)
+    later = outcome(9, bias=1.0)
+
+    def above(outcomes):
+        fitted = calibrate(outcomes, 80, summed=False)
+        return (pit(later, fitted.quantiles(later.mean, later.dispersion, later.demand_class, GRID)) > 0.5).mean()
+
+    assert abs(above([lately, before]) - 0.5) < 0.5 * abs(above([before, lately]) - 0.5)
+
+
 def test_weeks_that_rise_and_fall_together_widen_the_sum():
     fitted = calibrate([outcome(seed, shared=0.5) for seed in range(3)], 80, summed=True)
     apart = calibrate([outcome(seed) for seed in range(3)], 80, summed=True)
