@@ -23,7 +23,7 @@ No number of a series depends on the others of the batch: every product with a s
 its vector, never a matrix times the vectors of all), since a product over all of them rounds differently with their number.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -161,21 +161,29 @@ class _Additive:
 class _Multiplicative:
     """The model with features that multiply the trend, and its linearisation where `slope` was last taken.
 
+    The columns of changes are straight from their knot on: products with all of them are running sums over the points.
+
     Attributes:
-        design: (B or 1, P, T) all columns.
         y, weight: (B, T).
-        n_trend: 2 + S.
+        pattern: (B,) the pattern of each series.
+        trend: (G, 2 + S, T) trend columns.
+        knot: (G, S) the time of each change.
+        first: (G, S) the first point beyond it, T if there is none.
+        features: (B or 1, K, T).
         multiplicative: (K,).
         line, swing: (B, T) trend and factor on it where `slope` was last taken: by them a column turns into a derivative.
     """
 
-    design: Floats
     y: Floats
     weight: Floats
-    n_trend: int
+    pattern: Ints
+    trend: Floats
+    knot: Floats
+    first: Ints
+    features: Floats
     multiplicative: Bools
-    line: Floats
-    swing: Floats
+    line: Floats = field(init=False)
+    swing: Floats = field(init=False)
 
     def residual(self, parameters: Floats) -> Floats:
         line, swing, added = self._parts(parameters)
@@ -185,39 +193,68 @@ class _Multiplicative:
     def slope(self, parameters: Floats) -> Floats:
         self.line, self.swing, added = self._parts(parameters)
         pull = self.weight * (self.line * self.swing + added - self.y)
-        n_trend = self.n_trend
+        n_trend = self.trend.shape[1]
         slope = np.empty_like(parameters)
-        slope[:, :n_trend] = _apply(self.design[:, :n_trend], pull * self.swing)
-        multiplied = _apply(self.design[:, n_trend:], pull * self.line)
+        slope[:, :n_trend] = self._trend_slope(pull * self.swing)
+        multiplied = _apply(self.features, pull * self.line)
         slope[:, n_trend:] = multiplied
         if not self.multiplicative.all():
-            slope[:, n_trend:] = np.where(self.multiplicative, multiplied, _apply(self.design[:, n_trend:], pull))
+            slope[:, n_trend:] = np.where(self.multiplicative, multiplied, _apply(self.features, pull))
         return slope
 
     def curvature(self, rows: Ints, columns: Ints) -> Floats:
-        design = self.design[0] if len(self.design) == 1 else self.design
-        derivative = design[columns] if design.ndim == 2 else design[rows[:, None], columns]
-        kind = np.concatenate([np.zeros(self.n_trend, dtype=np.intp), np.where(self.multiplicative, 1, 2)])
-        factor = np.stack([self.swing[rows], self.line[rows], np.ones((len(rows), self.swing.shape[1]))], axis=1)
-        derivative = derivative * factor[np.arange(len(rows))[:, None], kind[columns]]
-        matrix: Floats = np.matmul(derivative * self.weight[rows][:, None, :], derivative.transpose(0, 2, 1))
+        n_trend = self.trend.shape[1]
+        n_used = int((columns[0] < n_trend).sum())
+        used, effects = columns[:, :n_used], columns[:, n_used:] - n_trend
+        root = np.sqrt(self.weight[rows])
+        derivative = np.empty((*columns.shape, self.y.shape[1]))
+        np.multiply(
+            self.trend[self.pattern[rows][:, None], used],
+            (root * self.swing[rows])[:, None, :],
+            out=derivative[:, :n_used],
+        )
+        features = self.features[0, effects] if len(self.features) == 1 else self.features[rows[:, None], effects]
+        factor = (root * self.line[rows])[:, None, :]
+        if not self.multiplicative.all():
+            factor = np.where(self.multiplicative[effects][:, :, None], factor, root[:, None, :])
+        np.multiply(features, factor, out=derivative[:, n_used:])
+        matrix: Floats = np.matmul(derivative, derivative.transpose(0, 2, 1))
         return matrix
 
     def keep(self, which: Bools) -> "_Multiplicative":
-        design = self.design if len(self.design) == 1 else self.design[which]
-        return _Multiplicative(
-            design, self.y[which], self.weight[which], self.n_trend, self.multiplicative, self.line[which], self.swing[which]
-        )  # fmt: skip
+        return replace(
+            self,
+            y=self.y[which],
+            weight=self.weight[which],
+            pattern=self.pattern[which],
+            features=self.features if len(self.features) == 1 else self.features[which],
+        )
 
     def _parts(self, parameters: Floats) -> tuple[Floats, Floats, Floats]:
         """The trend, the factor on it, and what is added: (B, T) each."""
-        beta = parameters[:, self.n_trend :]
-        points = self.design.transpose(0, 2, 1)
-        line = _apply(points[:, :, : self.n_trend], parameters[:, : self.n_trend])
-        swing = 1.0 + _apply(points[:, :, self.n_trend :], beta * self.multiplicative)
+        n_trend = self.trend.shape[1]
+        time = self.trend[self.pattern, 0]
+        line = parameters[:, :1] * time + parameters[:, 1:2]
+        rows, which = np.nonzero(parameters[:, 2:n_trend])
+        if len(rows):
+            bends = self.trend[self.pattern[rows], 2 + which] * parameters[rows, 2 + which][:, None]
+            bent, begin = np.unique(rows, return_index=True)
+            line[bent] += np.add.reduceat(bends, begin, axis=0)
+        beta, points = parameters[:, n_trend:], self.features.transpose(0, 2, 1)
+        swing = 1.0 + _apply(points, beta * self.multiplicative)
         if self.multiplicative.all():
             return line, swing, np.zeros_like(line)
-        return line, swing, _apply(points[:, :, self.n_trend :], beta * ~self.multiplicative)
+        return line, swing, _apply(points, beta * ~self.multiplicative)
+
+    def _trend_slope(self, pull: Floats) -> Floats:
+        """The trend columns times the pull."""
+        size, length = pull.shape
+        level, rate = np.zeros((size, length + 1)), np.zeros((size, length + 1))
+        np.cumsum(pull[:, ::-1], axis=1, out=level[:, -2::-1])
+        np.cumsum((pull * self.trend[self.pattern, 0])[:, ::-1], axis=1, out=rate[:, -2::-1])
+        first = self.first[self.pattern]
+        changes = np.take_along_axis(rate, first, axis=1) - self.knot[self.pattern] * np.take_along_axis(level, first, axis=1)
+        return np.concatenate([rate[:, :1], level[:, :1], changes], axis=1)
 
 
 def _of_pattern(matrices: Floats, pattern: Ints) -> Floats:
@@ -255,18 +292,23 @@ def _additive(problem: Problem) -> _Additive:
 
 
 def _multiplicative(problem: Problem) -> _Multiplicative:
-    design = _of_pattern(problem.design, problem.pattern)
+    trend, features = problem.design[:, : problem.n_trend], problem.design[:, problem.n_trend :]
+    bends = trend[:, 2:]
+    if (features == features[:1]).all():
+        features = features[:1]
+    features = _of_pattern(features, problem.pattern)
     if problem.own.shape[1]:
-        shared = np.broadcast_to(design, (len(problem.own), *design.shape[1:]))
-        design = np.concatenate([shared, problem.own], axis=1)
+        shared = np.broadcast_to(features, (len(problem.own), *features.shape[1:]))
+        features = np.concatenate([shared, problem.own], axis=1)
     return _Multiplicative(
-        design=design,
         y=problem.y,
         weight=problem.weight[problem.pattern],
-        n_trend=problem.n_trend,
+        pattern=problem.pattern,
+        trend=trend,
+        knot=trend[:, :1, -1] - bends[:, :, -1],
+        first=(bends <= 0.0).sum(axis=2),
+        features=features,
         multiplicative=problem.multiplicative,
-        line=np.zeros_like(problem.y),
-        swing=np.zeros_like(problem.y),
     )
 
 
@@ -462,7 +504,7 @@ def _sweep(batch: _Batch, tolerance: Tolerance) -> Bools:
     active[:, changes] &= (delta != 0.0) | entering
     pull = gradient.copy()
     pull[:, changes] += penalty[:, None] * np.where(entering, sign, np.sign(delta))
-    step, curve = _step(batch.fit, ridge, pull, active)
+    step, curve = _step(batch.fit, ridge, pull, active, changes.stop)
 
     after, whole = _walk(before, step, gradient, curve, penalty, changes)
     objective, variance, after = _accept(batch, before, after)
@@ -499,17 +541,18 @@ def _choose(batch: _Batch, gradient: Floats, penalty: Floats, tolerance: Toleran
     return entering, -np.sign(gradient)
 
 
-def _step(fit: _Fit, ridge: Floats, pull: Floats, active: Bools) -> tuple[Floats, Floats]:
+def _step(fit: _Fit, ridge: Floats, pull: Floats, active: Bools, n_trend: int) -> tuple[Floats, Floats]:
     """The step that takes each series' active parameters to where (curvature + ridge) step = -pull, and its curvature
-    step' (curvature + ridge) step; series with the same number of active parameters are solved together.
+    step' (curvature + ridge) step; series with as many active trend columns and features are solved together.
     """
-    order = np.argsort(~active, axis=1, kind="stable")
     width = active.sum(axis=1)
+    kind = width + active.shape[1] * active[:, :n_trend].sum(axis=1)
     step = np.zeros_like(pull)
     curve = np.zeros(len(pull))
-    for size in np.unique(width):
-        rows = np.flatnonzero(width == size)
-        columns = order[rows, :size]
+    for alike in np.unique(kind):
+        rows = np.flatnonzero(kind == alike)
+        size = width[rows[0]]
+        columns = np.nonzero(active[rows])[1].reshape(len(rows), size)
         matrix = fit.curvature(rows, columns)
         diagonal = np.arange(size)
         # the last term keeps a changepoint that no point can tell from its neighbour from making the system singular
@@ -559,6 +602,6 @@ def _accept(batch: _Batch, before: Floats, after: Floats) -> tuple[Floats, Float
         worse = ~(objective <= batch.objective)
         if not worse.any():
             break
-        after = np.where(worse[:, None], 0.5 * (before + after), after)
-        objective, variance = batch.evaluate(after)
+        after[worse] = 0.5 * (before[worse] + after[worse])
+        objective[worse], variance[worse] = batch.keep(worse).evaluate(after[worse])
     return objective, variance, after
