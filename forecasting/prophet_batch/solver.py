@@ -16,8 +16,9 @@ that pushes hardest against its prior, solves the linear system exactly, walks t
 changepoint falls to zero it is dropped), and sets sigma to its closed form. Zeros are exact zeros, each sweep lowers the
 objective, and at the end the gradient conditions of the exact objective hold to the tolerance: nothing is smoothed.
 
-An additive model has one optimum. A multiplicative one may have several: it is solved from the series' mean, and again from a
-trend that crosses zero where that is the better point from the outset; the lower end counts.
+An additive model has one optimum. A multiplicative one may have several: it is solved from the series' mean, and again from trends
+that cross zero, straight and bent, where they are not much worse from the outset. The way from these is followed closely only once
+it is below the optimum from the mean; the lowest end counts. There may be others yet.
 
 No number of a series depends on the others of the batch: every product with a series' numbers is one of its own (a matrix times
 its vector, never a matrix times the vectors of all), since a product over all of them rounds differently with their number.
@@ -43,9 +44,25 @@ LOWEST_SIGMA = 1e-5
 here, in units of scaled y.
 """
 
-LARGEST_HALVINGS = 8
-CROSSINGS = (0.2, 0.35, 0.5, 0.65, 0.8)
-"""Where in the history a second start for multiplicative models lets the trend cross zero."""
+HALVES = 0.5 ** np.arange(1, 9)
+"""How much is tried of a step that goes too far."""
+IN_CACHE = 128
+"""Series whose derivatives are computed together: few enough for the processor's cache."""
+OTHER_TRENDS = (
+    (-0.5, 1.0, 3.0),
+    (0.35, 1.0, 5.0),
+    (0.65, 1.0, 5.0),
+    (0.95, 1.0, 3.0),
+    (0.5, 0.0, 15.0),
+    (0.5, 10.0, 15.0),
+)
+"""Further starts for multiplicative models: where the trend crosses zero, as a share of the history; by what its slope is
+multiplied from there on (1: a straight line, 0: stays at zero); how many nats above the optimum from the mean the start may lie.
+"""
+TRIED_TOGETHER = 4
+"""Further starts that are followed together, times the number of series: it bounds the memory that they take."""
+ROUGH = Tolerance(objective=0.1, slope=0.3, max_sweeps=25)
+"""How closely the way from a further start is followed while it is above that optimum."""
 LEAST_SLOPE = 1e-6
 ROUNDING = 1e-13
 """What double precision leaves open of an objective, relative to its parts."""
@@ -118,8 +135,8 @@ class _Fit(Protocol):
     def curvature(self, rows: Ints, columns: Ints) -> Floats:
         """(b, w, w) matrix of second derivatives of half of it, for some series (b,) and parameters (b, w) of each."""
 
-    def keep(self, which: Bools) -> "_Fit":
-        """The same for the series that are left."""
+    def keep(self, which: Bools | Ints) -> "_Fit":
+        """The same for the series that are left, or for those numbered."""
 
 
 @dataclass
@@ -150,7 +167,7 @@ class _Additive:
         matrix: Floats = self.gram[self.pattern[rows][:, None, None], columns[:, :, None], columns[:, None, :]]
         return matrix
 
-    def keep(self, which: Bools) -> "_Additive":
+    def keep(self, which: Bools | Ints) -> "_Additive":
         return _Additive(self.gram, self.pattern[which], self.moment[which], self.square[which])
 
     def _times(self, parameters: Floats) -> Floats:
@@ -203,25 +220,34 @@ class _Multiplicative:
         return slope
 
     def curvature(self, rows: Ints, columns: Ints) -> Floats:
-        n_trend = self.trend.shape[1]
-        n_used = int((columns[0] < n_trend).sum())
-        used, effects = columns[:, :n_used], columns[:, n_used:] - n_trend
-        root = np.sqrt(self.weight[rows])
-        derivative = np.empty((*columns.shape, self.y.shape[1]))
-        np.multiply(
-            self.trend[self.pattern[rows][:, None], used],
-            (root * self.swing[rows])[:, None, :],
-            out=derivative[:, :n_used],
-        )
-        features = self.features[0, effects] if len(self.features) == 1 else self.features[rows[:, None], effects]
-        factor = (root * self.line[rows])[:, None, :]
-        if not self.multiplicative.all():
-            factor = np.where(self.multiplicative[effects][:, :, None], factor, root[:, None, :])
-        np.multiply(features, factor, out=derivative[:, n_used:])
-        matrix: Floats = np.matmul(derivative, derivative.transpose(0, 2, 1))
+        n_used = int((columns[0] < self.trend.shape[1]).sum())
+        matrix = np.empty((*columns.shape, columns.shape[1]))
+        for begin in range(0, len(rows), IN_CACHE):
+            some = slice(begin, begin + IN_CACHE)
+            derivative = self._derivative(rows[some], columns[some, :n_used], columns[some, n_used:])
+            np.matmul(derivative, derivative.transpose(0, 2, 1), out=matrix[some])
         return matrix
 
-    def keep(self, which: Bools) -> "_Multiplicative":
+    def _derivative(self, rows: Ints, used: Ints, effects: Ints) -> Floats:
+        """Of the model by the trend parameters used, then by the coefficients: (b, w, T), times the root of the weight."""
+        effects = effects - self.trend.shape[1]
+        root = np.sqrt(self.weight[rows])
+        by_trend, by_effect = (root * self.swing[rows])[:, None, :], (root * self.line[rows])[:, None, :]
+        if not self.multiplicative.all():
+            by_effect = np.where(self.multiplicative[effects][:, :, None], by_effect, root[:, None, :])
+        if len(self.features) > 1:
+            features = self.features[rows[:, None], effects]
+        elif (effects == effects[0]).all():
+            features = self.features[:, effects[0]]
+        else:
+            features = self.features[0, effects]
+        n_used = used.shape[1]
+        derivative = np.empty((len(rows), n_used + effects.shape[1], root.shape[1]))
+        np.multiply(self.trend[self.pattern[rows][:, None], used], by_trend, out=derivative[:, :n_used])
+        np.multiply(features, by_effect, out=derivative[:, n_used:])
+        return derivative
+
+    def keep(self, which: Bools | Ints) -> "_Multiplicative":
         return replace(
             self,
             y=self.y[which],
@@ -238,8 +264,8 @@ class _Multiplicative:
         rows, which = np.nonzero(parameters[:, 2:n_trend])
         if len(rows):
             bends = self.trend[self.pattern[rows], 2 + which] * parameters[rows, 2 + which][:, None]
-            bent, begin = np.unique(rows, return_index=True)
-            line[bent] += np.add.reduceat(bends, begin, axis=0)
+            begin = np.flatnonzero(np.diff(rows, prepend=-1))
+            line[rows[begin]] += np.add.reduceat(bends, begin, axis=0)
         beta, points = parameters[:, n_trend:], self.features.transpose(0, 2, 1)
         swing = 1.0 + _apply(points, beta * self.multiplicative)
         if self.multiplicative.all():
@@ -253,7 +279,9 @@ class _Multiplicative:
         np.cumsum(pull[:, ::-1], axis=1, out=level[:, -2::-1])
         np.cumsum((pull * self.trend[self.pattern, 0])[:, ::-1], axis=1, out=rate[:, -2::-1])
         first = self.first[self.pattern]
-        changes = np.take_along_axis(rate, first, axis=1) - self.knot[self.pattern] * np.take_along_axis(level, first, axis=1)
+        changes = np.take_along_axis(rate, first, axis=1) - self.knot[self.pattern] * np.take_along_axis(
+            level, first, axis=1
+        )
         return np.concatenate([rate[:, :1], level[:, :1], changes], axis=1)
 
 
@@ -291,6 +319,12 @@ def _additive(problem: Problem) -> _Additive:
     return _Additive(gram, pattern, moment, (weight * problem.y**2).sum(axis=1))
 
 
+def _knots(trend: Floats) -> Floats:
+    """The time of each change (G, S), from the trend columns."""
+    knots: Floats = trend[:, :1, -1] - trend[:, 2:, -1]
+    return knots
+
+
 def _multiplicative(problem: Problem) -> _Multiplicative:
     trend, features = problem.design[:, : problem.n_trend], problem.design[:, problem.n_trend :]
     bends = trend[:, 2:]
@@ -305,7 +339,7 @@ def _multiplicative(problem: Problem) -> _Multiplicative:
         weight=problem.weight[problem.pattern],
         pattern=problem.pattern,
         trend=trend,
-        knot=trend[:, :1, -1] - bends[:, :, -1],
+        knot=_knots(trend),
         first=(bends <= 0.0).sum(axis=2),
         features=features,
         multiplicative=problem.multiplicative,
@@ -341,7 +375,11 @@ def _priors(problem: Problem) -> _Priors:
 
 @dataclass
 class _Batch:
-    """The series still being solved; arrays shrink as series converge."""
+    """The series still being solved; arrays shrink as series converge.
+
+    Attributes:
+        bar: (B,) an objective above which a series is only followed roughly, and may stop.
+    """
 
     rows: Ints
     fit: _Fit
@@ -353,8 +391,9 @@ class _Batch:
     variance: Floats
     objective: Floats
     settled: Bools
+    bar: Floats
 
-    def keep(self, which: Bools) -> "_Batch":
+    def keep(self, which: Bools | Ints) -> "_Batch":
         return _Batch(
             rows=self.rows[which],
             fit=self.fit.keep(which),
@@ -366,6 +405,7 @@ class _Batch:
             variance=self.variance[which],
             objective=self.objective[which],
             settled=self.settled[which],
+            bar=self.bar[which],
         )
 
     def evaluate(self, parameters: Floats) -> tuple[Floats, Floats]:
@@ -375,35 +415,42 @@ class _Batch:
         likelihood = residual / (2.0 * variance) + 0.5 * self.count * np.log(variance) + 2.0 * variance
         return likelihood + self.priors.value(parameters), variance
 
+    def noise(self, objective: Floats, variance: Floats) -> Floats:
+        """What rounding leaves open of an objective."""
+        return ROUNDING * (np.abs(objective) + self.square / variance)
+
 
 def solve(problem: Problem, tolerance: Tolerance) -> Solution:
     """Fit every series of the batch to the tolerance; a series that does not get there is given back with `converged`
     false.
     """
-    size, n_parameters = problem.free.shape
-    result = Solution(
+    result = _no_solution(*problem.free.shape)
+    if len(problem.free) == 0:
+        return result
+    start = _start(problem)
+    _descend(replace(start), tolerance, result)
+    if problem.multiplicative.any() and problem.free[:, 0].any():
+        _try_other_trends(problem, start, tolerance, result)
+    return result
+
+
+def _no_solution(size: int, n_parameters: int) -> Solution:
+    """Room for one."""
+    return Solution(
         parameters=np.zeros((size, n_parameters)),
         sigma=np.zeros(size),
         objective=np.full(size, np.inf),
         sweeps=np.zeros(size, dtype=np.int64),
         converged=np.zeros(size, dtype=np.bool_),
     )
-    if size == 0:
-        return result
-    start = _start(problem)
-    _descend(replace(start), tolerance, result)
-    if problem.multiplicative.any() and problem.free[:, 0].any():
-        other = _crossing_zero(problem, start)
-        better = other.objective < result.objective
-        if better.any():
-            _descend(other.keep(better), tolerance, result)
-    return result
 
 
 def _descend(batch: _Batch, tolerance: Tolerance, result: Solution) -> None:
     """Sweep until every series of the batch is done or out of sweeps, and write where it ended."""
     for sweep in range(1, tolerance.max_sweeps + 1):
         done = _sweep(batch, tolerance)
+        if sweep >= ROUGH.max_sweeps:
+            done |= batch.objective > batch.bar
         if sweep == tolerance.max_sweeps:
             _store(result, batch, np.ones_like(done), sweep, converged=done)
         elif done.any():
@@ -440,46 +487,82 @@ def _start(problem: Problem) -> _Batch:
         variance=np.ones(size),
         objective=np.full(size, np.inf),
         settled=np.zeros(size, dtype=np.bool_),
+        bar=np.full(size, np.inf),
     )
     batch.objective, batch.variance = batch.evaluate(parameters)
     return batch
 
 
-def _crossing_zero(problem: Problem, start: _Batch) -> _Batch:
-    """Every series at the best straight trend that crosses zero within its history, and the coefficients that go with it.
+def _try_other_trends(problem: Problem, start: _Batch, tolerance: Tolerance, result: Solution) -> None:
+    """Go downhill also from trends that cross zero, and keep what ends below the result.
 
-    Where features multiply the trend, such a trend lies beyond a barrier: the way to it from the mean leads uphill. Given
-    the point where it crosses, trend and coefficients are a linear regression.
+    Where features multiply the trend, such trends lie beyond a barrier: the way to them from the mean leads uphill.
     """
+    trends = [_best_along(problem, start, _crossing_zero(problem, *shape)) for *shape, _ in OTHER_TRENDS]
+    parameters, objective, variance = (np.stack(parts) for parts in zip(*trends, strict=True))
+    near = np.array([nats for *_, nats in OTHER_TRENDS])
+    which, rows = np.nonzero(objective < result.objective + near[:, None])
+    bar = result.objective - tolerance.objective
+    size = TRIED_TOGETHER * len(bar)
+    for begin in range(0, len(rows), size):
+        trend, row = which[begin : begin + size], rows[begin : begin + size]
+        found = _no_solution(len(row), parameters.shape[2])
+        batch = replace(
+            start.keep(row),
+            rows=np.arange(len(row)),
+            parameters=parameters[trend, row],
+            objective=objective[trend, row],
+            variance=variance[trend, row],
+            bar=bar[row],
+        )
+        _descend(batch, tolerance, found)
+        lower = np.flatnonzero(found.objective < np.minimum(bar, result.objective)[row])[::-1]
+        lower = lower[np.argsort(-found.objective[lower], kind="stable")]
+        for name in ("parameters", "sigma", "objective", "sweeps", "converged"):
+            getattr(result, name)[row[lower]] = getattr(found, name)[lower]
+
+
+def _crossing_zero(problem: Problem, crossing: float, factor: float) -> Floats:
+    """Each pattern's trend (G, 2 + S) of slope 1 that crosses zero there, and bends there; at the nearest changepoint, if it bends."""
+    trend = problem.design[:, : problem.n_trend]
+    patterns = np.arange(len(trend))
+    shape = np.zeros(trend.shape[:2])
+    shape[:, 0], shape[:, 1] = 1.0, -crossing
+    usable = np.zeros((len(trend), problem.n_trend - 2), dtype=np.bool_)
+    usable[problem.pattern] = problem.free[:, 2 : problem.n_trend]
+    if factor != 1.0 and usable.any():
+        knot = np.where(usable, _knots(trend), np.inf)
+        nearest = np.abs(knot - crossing).argmin(axis=1)
+        bends = usable[patterns, nearest]
+        shape[bends, 1] = -knot[patterns, nearest][bends]
+        shape[patterns[bends], 2 + nearest[bends]] = factor - 1.0
+    return shape
+
+
+def _best_along(problem: Problem, start: _Batch, shape: Floats) -> tuple[Floats, Floats, Floats]:
+    """Parameters, objective and variance where the trend is a multiple of the shape: with the coefficients, a linear regression."""
     n_trend, multiplicative = problem.n_trend, problem.multiplicative
     design, weight, pattern = problem.design, problem.weight, problem.pattern
     if problem.own.shape[1]:
-        design, weight = np.concatenate([design[pattern], problem.own], axis=1), weight[pattern]
+        design, weight, shape = np.concatenate([design[pattern], problem.own], axis=1), weight[pattern], shape[pattern]
         pattern = np.arange(len(pattern))
     mean = start.parameters[:, 1]
     spread = start.square / start.count - mean**2
     used = np.concatenate([np.ones((len(mean), 1), dtype=np.bool_), problem.free[:, n_trend:]], axis=1)
     slack = np.where(multiplicative, 1.0 / np.maximum(mean**2, LEAST_SLOPE)[:, None], 1.0) / problem.feature_scale**2
     ridge = spread[:, None] * np.concatenate([np.full((len(mean), 1), LEAST_SLOPE), slack], axis=1)
+    line, features = _apply(design[:, :n_trend].transpose(0, 2, 1), shape)[:, None, :], design[:, n_trend:]
+    columns = np.concatenate([line, np.where(multiplicative[:, None], line * features, features)], axis=1)
+    weighted = columns * weight[:, None, :]
+    matrix = np.matmul(weighted, columns.transpose(0, 2, 1))[pattern] * (used[:, :, None] & used[:, None, :])
     diagonal = np.arange(used.shape[1])
-    parameters, objective, variance = start.parameters.copy(), np.full(len(mean), np.inf), start.variance.copy()
-    for crossing in CROSSINGS:
-        line, features = design[:, :1] - crossing, design[:, n_trend:]
-        columns = np.concatenate([line, np.where(multiplicative[:, None], line * features, features)], axis=1)
-        weighted = columns * weight[:, None, :]
-        matrix = np.matmul(weighted, columns.transpose(0, 2, 1))[pattern] * (used[:, :, None] & used[:, None, :])
-        matrix[:, diagonal, diagonal] += ridge
-        moment = _apply(_of_pattern(weighted, pattern), problem.y) * used
-        found = np.linalg.solve(matrix, moment[:, :, None])[:, :, 0]
-        slope = np.where(np.abs(found[:, 0]) < LEAST_SLOPE, LEAST_SLOPE, found[:, 0])
-        there = np.zeros_like(parameters)
-        there[:, 0], there[:, 1] = slope, -crossing * slope
-        there[:, n_trend:] = np.where(multiplicative, found[:, 1:] / slope[:, None], found[:, 1:])
-        value, noise = start.evaluate(there)
-        better = value < objective
-        parameters = np.where(better[:, None], there, parameters)
-        objective, variance = np.where(better, value, objective), np.where(better, noise, variance)
-    return replace(start, parameters=parameters, objective=objective, variance=variance)
+    matrix[:, diagonal, diagonal] += ridge
+    moment = _apply(_of_pattern(weighted, pattern), problem.y) * used
+    found = np.linalg.solve(matrix, moment[:, :, None])[:, :, 0]
+    slope = np.where(np.abs(found[:, :1]) < LEAST_SLOPE, LEAST_SLOPE, found[:, :1])
+    effects = np.where(multiplicative, found[:, 1:] / slope, found[:, 1:])
+    parameters = np.concatenate([slope * shape[pattern], effects], axis=1)
+    return parameters, *start.evaluate(parameters)
 
 
 def _best_variance(residual: Floats, count: Floats) -> Floats:
@@ -498,7 +581,9 @@ def _sweep(batch: _Batch, tolerance: Tolerance) -> Bools:
     ridge = batch.variance[:, None] * batch.priors.ridge
     gradient = batch.fit.slope(before) + ridge * before
 
-    entering, sign = _choose(batch, gradient[:, changes], penalty, tolerance)
+    rough = batch.objective > batch.bar
+    enough = np.where(rough, ROUGH.objective, tolerance.objective)
+    entering, sign = _choose(batch, gradient[:, changes], penalty, np.where(rough, ROUGH.slope, tolerance.slope))
     delta = before[:, changes]
     active = batch.free.copy()
     active[:, changes] &= (delta != 0.0) | entering
@@ -509,7 +594,7 @@ def _sweep(batch: _Batch, tolerance: Tolerance) -> Bools:
     after, whole = _walk(before, step, gradient, curve, penalty, changes)
     objective, variance, after = _accept(batch, before, after)
     gain = batch.objective - objective
-    noise = ROUNDING * (np.abs(objective) + batch.square / variance)
+    noise = batch.noise(objective, variance)
     better = gain >= -noise
     batch.parameters = np.where(better[:, None], after, before)
     batch.variance = np.where(better, variance, batch.variance)
@@ -517,13 +602,13 @@ def _sweep(batch: _Batch, tolerance: Tolerance) -> Bools:
     was_settled = batch.settled
     # a changepoint whose pull came to nothing was an artefact of not having settled well enough: settle again first
     refused = entering.any(axis=1) & ~(gain > 0.0)
-    batch.settled = whole & ~refused & (gain < 10.0 * tolerance.objective + noise)
-    quiet = gain <= tolerance.objective + noise
+    batch.settled = whole & ~refused & (gain < 10.0 * enough + noise)
+    quiet = gain <= enough + noise
     done: Bools = was_settled & whole & quiet & (~entering.any(axis=1) | (refused & better))
     return done
 
 
-def _choose(batch: _Batch, gradient: Floats, penalty: Floats, tolerance: Tolerance) -> tuple[Bools, Floats]:
+def _choose(batch: _Batch, gradient: Floats, penalty: Floats, excess: Floats) -> tuple[Bools, Floats]:
     """The zero changepoint with the largest gradient beyond its prior, for the series that have settled on those that
     they have.
     """
@@ -535,7 +620,7 @@ def _choose(batch: _Batch, gradient: Floats, penalty: Floats, tolerance: Toleran
     pressure = np.where((delta == 0.0) & free, np.abs(gradient), 0.0)
     strongest = pressure.argmax(axis=1)
     rows = np.arange(gradient.shape[0])
-    beyond = pressure[rows, strongest] > penalty * (1.0 + tolerance.slope)
+    beyond = pressure[rows, strongest] > penalty * (1.0 + excess)
     enters = beyond & batch.settled
     entering[rows[enters], strongest[enters]] = True
     return entering, -np.sign(gradient)
@@ -592,16 +677,21 @@ def _walk(
 
 
 def _accept(batch: _Batch, before: Floats, after: Floats) -> tuple[Floats, Floats, Floats]:
-    """Objective and best variance at the new point; where the linearised step of a multiplicative model went too far,
-    half of it.
+    """Objective and best variance at the new point; where the linearised step of a multiplicative model went too far, that is
+    where half of it, a quarter, and so on, is first lower.
     """
     objective, variance = batch.evaluate(after)
     if isinstance(batch.fit, _Additive):
         return objective, variance, after
-    for _ in range(LARGEST_HALVINGS):
-        worse = ~(objective <= batch.objective)
-        if not worse.any():
-            break
-        after[worse] = 0.5 * (before[worse] + after[worse])
-        objective[worse], variance[worse] = batch.keep(worse).evaluate(after[worse])
+    worse = np.flatnonzero(~(objective <= batch.objective + batch.noise(objective, variance)))
+    if len(worse) == 0:
+        return objective, variance, after
+    begin = before[worse, None]
+    halved = begin + HALVES[:, None] * (after[worse, None] - begin)
+    tried = batch.keep(np.repeat(worse, len(HALVES)))
+    values, variances = (part.reshape(halved.shape[:2]) for part in tried.evaluate(halved.reshape(-1, halved.shape[2])))
+    lower = values <= batch.objective[worse, None]
+    first = np.where(lower.any(axis=1), lower.argmax(axis=1), len(HALVES) - 1)
+    rows = np.arange(len(worse))
+    after[worse], objective[worse], variance[worse] = halved[rows, first], values[rows, first], variances[rows, first]
     return objective, variance, after
