@@ -49,10 +49,10 @@ HALVES = 0.5 ** np.arange(1, 9)
 IN_CACHE = 128
 """Series whose derivatives are computed together: few enough for the processor's cache."""
 OTHER_TRENDS = (
-    (-0.5, 1.0, 3.0),
-    (0.35, 1.0, 5.0),
-    (0.65, 1.0, 5.0),
-    (0.95, 1.0, 3.0),
+    (-0.5, 1.0, 2.0),
+    (0.35, 1.0, 3.0),
+    (0.65, 1.0, 15.0),
+    (0.95, 1.0, 2.0),
     (0.5, 0.0, 15.0),
     (0.5, 10.0, 15.0),
 )
@@ -61,7 +61,7 @@ multiplied from there on (1: a straight line, 0: stays at zero); how many nats a
 """
 TRIED_TOGETHER = 4
 """Further starts that are followed together, times the number of series: it bounds the memory that they take."""
-ROUGH = Tolerance(objective=0.1, slope=0.3, max_sweeps=25)
+ROUGH = Tolerance(objective=0.03, slope=0.1, max_sweeps=25)
 """How closely the way from a further start is followed while it is above that optimum."""
 LEAST_SLOPE = 1e-6
 ROUNDING = 1e-13
@@ -415,10 +415,6 @@ class _Batch:
         likelihood = residual / (2.0 * variance) + 0.5 * self.count * np.log(variance) + 2.0 * variance
         return likelihood + self.priors.value(parameters), variance
 
-    def noise(self, objective: Floats, variance: Floats) -> Floats:
-        """What rounding leaves open of an objective."""
-        return ROUNDING * (np.abs(objective) + self.square / variance)
-
 
 def solve(problem: Problem, tolerance: Tolerance) -> Solution:
     """Fit every series of the batch to the tolerance; a series that does not get there is given back with `converged`
@@ -494,7 +490,7 @@ def _start(problem: Problem) -> _Batch:
 
 
 def _try_other_trends(problem: Problem, start: _Batch, tolerance: Tolerance, result: Solution) -> None:
-    """Go downhill also from trends that cross zero, and keep what ends below the result.
+    """Go downhill also from trends that cross zero, and keep what converges below the result.
 
     Where features multiply the trend, such trends lie beyond a barrier: the way to them from the mean leads uphill.
     """
@@ -516,7 +512,7 @@ def _try_other_trends(problem: Problem, start: _Batch, tolerance: Tolerance, res
             bar=bar[row],
         )
         _descend(batch, tolerance, found)
-        lower = np.flatnonzero(found.objective < np.minimum(bar, result.objective)[row])[::-1]
+        lower = np.flatnonzero(found.converged & (found.objective < np.minimum(bar, result.objective)[row]))[::-1]
         lower = lower[np.argsort(-found.objective[lower], kind="stable")]
         for name in ("parameters", "sigma", "objective", "sweeps", "converged"):
             getattr(result, name)[row[lower]] = getattr(found, name)[lower]
@@ -594,7 +590,7 @@ def _sweep(batch: _Batch, tolerance: Tolerance) -> Bools:
     after, whole = _walk(before, step, gradient, curve, penalty, changes)
     objective, variance, after = _accept(batch, before, after)
     gain = batch.objective - objective
-    noise = batch.noise(objective, variance)
+    noise = ROUNDING * (np.abs(objective) + batch.square / variance)
     better = gain >= -noise
     batch.parameters = np.where(better[:, None], after, before)
     batch.variance = np.where(better, variance, batch.variance)
@@ -683,7 +679,7 @@ def _accept(batch: _Batch, before: Floats, after: Floats) -> tuple[Floats, Float
     objective, variance = batch.evaluate(after)
     if isinstance(batch.fit, _Additive):
         return objective, variance, after
-    worse = np.flatnonzero(~(objective <= batch.objective + batch.noise(objective, variance)))
+    worse = np.flatnonzero(~(objective <= batch.objective + ROUNDING * np.abs(batch.objective)))
     if len(worse) == 0:
         return objective, variance, after
     begin = before[worse, None]
