@@ -115,6 +115,7 @@ def compare(data: Data, name: str, settings: ProphetSettings, loop: int) -> dict
             )
         )
         costs[label] = seconds / len(few.y)
+    below = ours.objective - forecasts["best"].objective
     return {
         "data": data.name,
         "settings": name,
@@ -132,7 +133,8 @@ def compare(data: Data, name: str, settings: ProphetSettings, loop: int) -> dict
             }
             for label, found in forecasts.items()
         },
-        "best_below_ours": float((forecasts["best"].objective < ours.objective - PRINTED_NATS).mean()),
+        "best_below_ours": float((below > PRINTED_NATS).mean()),
+        "most_nats_below_ours": float(np.nanmax(below)),
     }
 
 
@@ -198,7 +200,10 @@ def show(result: dict[str, Any]) -> None:
         ),
     ):
         write(f"  {'met' if met else 'NOT MET':<8} {aim}: {figure}\n")
-    write(f"  Series in which Stan's best is lower than ours by more than it prints: {result['best_below_ours']:.1%}\n")
+    write(
+        f"  Series in which Stan's best is lower than ours by more than it prints: {result['best_below_ours']:.1%},"
+        f" by {max(result['most_nats_below_ours'], 0):.5f} nats at most\n"
+    )
 
 
 def iowa(size: int) -> Data | None:

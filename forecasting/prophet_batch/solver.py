@@ -16,14 +16,15 @@ that pushes hardest against its prior, solves the linear system exactly, walks t
 changepoint falls to zero it is dropped), and sets sigma to its closed form. Zeros are exact zeros, each sweep lowers the
 objective, and at the end the gradient conditions of the exact objective hold to the tolerance: nothing is smoothed.
 
-An additive model has one optimum. A multiplicative one may have several: it is solved from the series' mean, and again from a
-trend that crosses zero where that is the better point from the outset; the lower end counts.
+An additive model has one optimum. A multiplicative one may have several: it is solved from the series' mean, and again from trends
+that cross zero, straight and bent, where they are not much worse from the outset. The way from these is followed closely only once
+it is below the optimum from the mean; the lowest end counts. There may be others yet.
 
 No number of a series depends on the others of the batch: every product with a series' numbers is one of its own (a matrix times
 its vector, never a matrix times the vectors of all), since a product over all of them rounds differently with their number.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -43,9 +44,25 @@ LOWEST_SIGMA = 1e-5
 here, in units of scaled y.
 """
 
-LARGEST_HALVINGS = 8
-CROSSINGS = (0.2, 0.35, 0.5, 0.65, 0.8)
-"""Where in the history a second start for multiplicative models lets the trend cross zero."""
+HALVES = 0.5 ** np.arange(1, 9)
+"""How much is tried of a step that goes too far."""
+IN_CACHE = 128
+"""Series whose derivatives are computed together: few enough for the processor's cache."""
+OTHER_TRENDS = (
+    (-0.5, 1.0, 2.0),
+    (0.35, 1.0, 3.0),
+    (0.65, 1.0, 15.0),
+    (0.95, 1.0, 2.0),
+    (0.5, 0.0, 15.0),
+    (0.5, 10.0, 15.0),
+)
+"""Further starts for multiplicative models: where the trend crosses zero, as a share of the history; by what its slope is
+multiplied from there on (1: a straight line, 0: stays at zero); how many nats above the optimum from the mean the start may lie.
+"""
+TRIED_TOGETHER = 4
+"""Further starts that are followed together, times the number of series: it bounds the memory that they take."""
+ROUGH = Tolerance(objective=0.03, slope=0.1, max_sweeps=25)
+"""How closely the way from a further start is followed while it is above that optimum."""
 LEAST_SLOPE = 1e-6
 ROUNDING = 1e-13
 """What double precision leaves open of an objective, relative to its parts."""
@@ -118,8 +135,8 @@ class _Fit(Protocol):
     def curvature(self, rows: Ints, columns: Ints) -> Floats:
         """(b, w, w) matrix of second derivatives of half of it, for some series (b,) and parameters (b, w) of each."""
 
-    def keep(self, which: Bools) -> "_Fit":
-        """The same for the series that are left."""
+    def keep(self, which: Bools | Ints) -> "_Fit":
+        """The same for the series that are left, or for those numbered."""
 
 
 @dataclass
@@ -150,7 +167,7 @@ class _Additive:
         matrix: Floats = self.gram[self.pattern[rows][:, None, None], columns[:, :, None], columns[:, None, :]]
         return matrix
 
-    def keep(self, which: Bools) -> "_Additive":
+    def keep(self, which: Bools | Ints) -> "_Additive":
         return _Additive(self.gram, self.pattern[which], self.moment[which], self.square[which])
 
     def _times(self, parameters: Floats) -> Floats:
@@ -161,21 +178,29 @@ class _Additive:
 class _Multiplicative:
     """The model with features that multiply the trend, and its linearisation where `slope` was last taken.
 
+    The columns of changes are straight from their knot on: products with all of them are running sums over the points.
+
     Attributes:
-        design: (B or 1, P, T) all columns.
         y, weight: (B, T).
-        n_trend: 2 + S.
+        pattern: (B,) the pattern of each series.
+        trend: (G, 2 + S, T) trend columns.
+        knot: (G, S) the time of each change.
+        first: (G, S) the first point beyond it, T if there is none.
+        features: (B or 1, K, T).
         multiplicative: (K,).
         line, swing: (B, T) trend and factor on it where `slope` was last taken: by them a column turns into a derivative.
     """
 
-    design: Floats
     y: Floats
     weight: Floats
-    n_trend: int
+    pattern: Ints
+    trend: Floats
+    knot: Floats
+    first: Ints
+    features: Floats
     multiplicative: Bools
-    line: Floats
-    swing: Floats
+    line: Floats = field(init=False)
+    swing: Floats = field(init=False)
 
     def residual(self, parameters: Floats) -> Floats:
         line, swing, added = self._parts(parameters)
@@ -185,39 +210,79 @@ class _Multiplicative:
     def slope(self, parameters: Floats) -> Floats:
         self.line, self.swing, added = self._parts(parameters)
         pull = self.weight * (self.line * self.swing + added - self.y)
-        n_trend = self.n_trend
+        n_trend = self.trend.shape[1]
         slope = np.empty_like(parameters)
-        slope[:, :n_trend] = _apply(self.design[:, :n_trend], pull * self.swing)
-        multiplied = _apply(self.design[:, n_trend:], pull * self.line)
+        slope[:, :n_trend] = self._trend_slope(pull * self.swing)
+        multiplied = _apply(self.features, pull * self.line)
         slope[:, n_trend:] = multiplied
         if not self.multiplicative.all():
-            slope[:, n_trend:] = np.where(self.multiplicative, multiplied, _apply(self.design[:, n_trend:], pull))
+            slope[:, n_trend:] = np.where(self.multiplicative, multiplied, _apply(self.features, pull))
         return slope
 
     def curvature(self, rows: Ints, columns: Ints) -> Floats:
-        design = self.design[0] if len(self.design) == 1 else self.design
-        derivative = design[columns] if design.ndim == 2 else design[rows[:, None], columns]
-        kind = np.concatenate([np.zeros(self.n_trend, dtype=np.intp), np.where(self.multiplicative, 1, 2)])
-        factor = np.stack([self.swing[rows], self.line[rows], np.ones((len(rows), self.swing.shape[1]))], axis=1)
-        derivative = derivative * factor[np.arange(len(rows))[:, None], kind[columns]]
-        matrix: Floats = np.matmul(derivative * self.weight[rows][:, None, :], derivative.transpose(0, 2, 1))
+        n_used = int((columns[0] < self.trend.shape[1]).sum())
+        matrix = np.empty((*columns.shape, columns.shape[1]))
+        for begin in range(0, len(rows), IN_CACHE):
+            some = slice(begin, begin + IN_CACHE)
+            derivative = self._derivative(rows[some], columns[some, :n_used], columns[some, n_used:])
+            np.matmul(derivative, derivative.transpose(0, 2, 1), out=matrix[some])
         return matrix
 
-    def keep(self, which: Bools) -> "_Multiplicative":
-        design = self.design if len(self.design) == 1 else self.design[which]
-        return _Multiplicative(
-            design, self.y[which], self.weight[which], self.n_trend, self.multiplicative, self.line[which], self.swing[which]
-        )  # fmt: skip
+    def _derivative(self, rows: Ints, used: Ints, effects: Ints) -> Floats:
+        """Of the model by the trend parameters used, then by the coefficients: (b, w, T), times the root of the weight."""
+        effects = effects - self.trend.shape[1]
+        root = np.sqrt(self.weight[rows])
+        by_trend, by_effect = (root * self.swing[rows])[:, None, :], (root * self.line[rows])[:, None, :]
+        if not self.multiplicative.all():
+            by_effect = np.where(self.multiplicative[effects][:, :, None], by_effect, root[:, None, :])
+        if len(self.features) > 1:
+            features = self.features[rows[:, None], effects]
+        elif (effects == effects[0]).all():
+            features = self.features[:, effects[0]]
+        else:
+            features = self.features[0, effects]
+        n_used = used.shape[1]
+        derivative = np.empty((len(rows), n_used + effects.shape[1], root.shape[1]))
+        np.multiply(self.trend[self.pattern[rows][:, None], used], by_trend, out=derivative[:, :n_used])
+        np.multiply(features, by_effect, out=derivative[:, n_used:])
+        return derivative
+
+    def keep(self, which: Bools | Ints) -> "_Multiplicative":
+        return replace(
+            self,
+            y=self.y[which],
+            weight=self.weight[which],
+            pattern=self.pattern[which],
+            features=self.features if len(self.features) == 1 else self.features[which],
+        )
 
     def _parts(self, parameters: Floats) -> tuple[Floats, Floats, Floats]:
         """The trend, the factor on it, and what is added: (B, T) each."""
-        beta = parameters[:, self.n_trend :]
-        points = self.design.transpose(0, 2, 1)
-        line = _apply(points[:, :, : self.n_trend], parameters[:, : self.n_trend])
-        swing = 1.0 + _apply(points[:, :, self.n_trend :], beta * self.multiplicative)
+        n_trend = self.trend.shape[1]
+        time = self.trend[self.pattern, 0]
+        line = parameters[:, :1] * time + parameters[:, 1:2]
+        rows, which = np.nonzero(parameters[:, 2:n_trend])
+        if len(rows):
+            bends = self.trend[self.pattern[rows], 2 + which] * parameters[rows, 2 + which][:, None]
+            begin = np.flatnonzero(np.diff(rows, prepend=-1))
+            line[rows[begin]] += np.add.reduceat(bends, begin, axis=0)
+        beta, points = parameters[:, n_trend:], self.features.transpose(0, 2, 1)
+        swing = 1.0 + _apply(points, beta * self.multiplicative)
         if self.multiplicative.all():
             return line, swing, np.zeros_like(line)
-        return line, swing, _apply(points[:, :, self.n_trend :], beta * ~self.multiplicative)
+        return line, swing, _apply(points, beta * ~self.multiplicative)
+
+    def _trend_slope(self, pull: Floats) -> Floats:
+        """The trend columns times the pull."""
+        size, length = pull.shape
+        level, rate = np.zeros((size, length + 1)), np.zeros((size, length + 1))
+        np.cumsum(pull[:, ::-1], axis=1, out=level[:, -2::-1])
+        np.cumsum((pull * self.trend[self.pattern, 0])[:, ::-1], axis=1, out=rate[:, -2::-1])
+        first = self.first[self.pattern]
+        changes = np.take_along_axis(rate, first, axis=1) - self.knot[self.pattern] * np.take_along_axis(
+            level, first, axis=1
+        )
+        return np.concatenate([rate[:, :1], level[:, :1], changes], axis=1)
 
 
 def _of_pattern(matrices: Floats, pattern: Ints) -> Floats:
@@ -254,19 +319,30 @@ def _additive(problem: Problem) -> _Additive:
     return _Additive(gram, pattern, moment, (weight * problem.y**2).sum(axis=1))
 
 
+def _knots(trend: Floats) -> Floats:
+    """The time of each change (G, S), from the trend columns."""
+    knots: Floats = trend[:, :1, -1] - trend[:, 2:, -1]
+    return knots
+
+
 def _multiplicative(problem: Problem) -> _Multiplicative:
-    design = _of_pattern(problem.design, problem.pattern)
+    trend, features = problem.design[:, : problem.n_trend], problem.design[:, problem.n_trend :]
+    bends = trend[:, 2:]
+    if (features == features[:1]).all():
+        features = features[:1]
+    features = _of_pattern(features, problem.pattern)
     if problem.own.shape[1]:
-        shared = np.broadcast_to(design, (len(problem.own), *design.shape[1:]))
-        design = np.concatenate([shared, problem.own], axis=1)
+        shared = np.broadcast_to(features, (len(problem.own), *features.shape[1:]))
+        features = np.concatenate([shared, problem.own], axis=1)
     return _Multiplicative(
-        design=design,
         y=problem.y,
         weight=problem.weight[problem.pattern],
-        n_trend=problem.n_trend,
+        pattern=problem.pattern,
+        trend=trend,
+        knot=_knots(trend),
+        first=(bends <= 0.0).sum(axis=2),
+        features=features,
         multiplicative=problem.multiplicative,
-        line=np.zeros_like(problem.y),
-        swing=np.zeros_like(problem.y),
     )
 
 
@@ -299,7 +375,11 @@ def _priors(problem: Problem) -> _Priors:
 
 @dataclass
 class _Batch:
-    """The series still being solved; arrays shrink as series converge."""
+    """The series still being solved; arrays shrink as series converge.
+
+    Attributes:
+        bar: (B,) an objective above which a series is only followed roughly, and may stop.
+    """
 
     rows: Ints
     fit: _Fit
@@ -311,8 +391,9 @@ class _Batch:
     variance: Floats
     objective: Floats
     settled: Bools
+    bar: Floats
 
-    def keep(self, which: Bools) -> "_Batch":
+    def keep(self, which: Bools | Ints) -> "_Batch":
         return _Batch(
             rows=self.rows[which],
             fit=self.fit.keep(which),
@@ -324,6 +405,7 @@ class _Batch:
             variance=self.variance[which],
             objective=self.objective[which],
             settled=self.settled[which],
+            bar=self.bar[which],
         )
 
     def evaluate(self, parameters: Floats) -> tuple[Floats, Floats]:
@@ -338,30 +420,33 @@ def solve(problem: Problem, tolerance: Tolerance) -> Solution:
     """Fit every series of the batch to the tolerance; a series that does not get there is given back with `converged`
     false.
     """
-    size, n_parameters = problem.free.shape
-    result = Solution(
+    result = _no_solution(*problem.free.shape)
+    if len(problem.free) == 0:
+        return result
+    start = _start(problem)
+    _descend(replace(start), tolerance, result)
+    if problem.multiplicative.any() and problem.free[:, 0].any():
+        _try_other_trends(problem, start, tolerance, result)
+    return result
+
+
+def _no_solution(size: int, n_parameters: int) -> Solution:
+    """Room for one."""
+    return Solution(
         parameters=np.zeros((size, n_parameters)),
         sigma=np.zeros(size),
         objective=np.full(size, np.inf),
         sweeps=np.zeros(size, dtype=np.int64),
         converged=np.zeros(size, dtype=np.bool_),
     )
-    if size == 0:
-        return result
-    start = _start(problem)
-    _descend(replace(start), tolerance, result)
-    if problem.multiplicative.any() and problem.free[:, 0].any():
-        other = _crossing_zero(problem, start)
-        better = other.objective < result.objective
-        if better.any():
-            _descend(other.keep(better), tolerance, result)
-    return result
 
 
 def _descend(batch: _Batch, tolerance: Tolerance, result: Solution) -> None:
     """Sweep until every series of the batch is done or out of sweeps, and write where it ended."""
     for sweep in range(1, tolerance.max_sweeps + 1):
         done = _sweep(batch, tolerance)
+        if sweep >= ROUGH.max_sweeps:
+            done |= batch.objective > batch.bar
         if sweep == tolerance.max_sweeps:
             _store(result, batch, np.ones_like(done), sweep, converged=done)
         elif done.any():
@@ -398,46 +483,82 @@ def _start(problem: Problem) -> _Batch:
         variance=np.ones(size),
         objective=np.full(size, np.inf),
         settled=np.zeros(size, dtype=np.bool_),
+        bar=np.full(size, np.inf),
     )
     batch.objective, batch.variance = batch.evaluate(parameters)
     return batch
 
 
-def _crossing_zero(problem: Problem, start: _Batch) -> _Batch:
-    """Every series at the best straight trend that crosses zero within its history, and the coefficients that go with it.
+def _try_other_trends(problem: Problem, start: _Batch, tolerance: Tolerance, result: Solution) -> None:
+    """Go downhill also from trends that cross zero, and keep what converges below the result.
 
-    Where features multiply the trend, such a trend lies beyond a barrier: the way to it from the mean leads uphill. Given
-    the point where it crosses, trend and coefficients are a linear regression.
+    Where features multiply the trend, such trends lie beyond a barrier: the way to them from the mean leads uphill.
     """
+    trends = [_best_along(problem, start, _crossing_zero(problem, *shape)) for *shape, _ in OTHER_TRENDS]
+    parameters, objective, variance = (np.stack(parts) for parts in zip(*trends, strict=True))
+    near = np.array([nats for *_, nats in OTHER_TRENDS])
+    which, rows = np.nonzero(objective < result.objective + near[:, None])
+    bar = result.objective - tolerance.objective
+    size = TRIED_TOGETHER * len(bar)
+    for begin in range(0, len(rows), size):
+        trend, row = which[begin : begin + size], rows[begin : begin + size]
+        found = _no_solution(len(row), parameters.shape[2])
+        batch = replace(
+            start.keep(row),
+            rows=np.arange(len(row)),
+            parameters=parameters[trend, row],
+            objective=objective[trend, row],
+            variance=variance[trend, row],
+            bar=bar[row],
+        )
+        _descend(batch, tolerance, found)
+        lower = np.flatnonzero(found.converged & (found.objective < np.minimum(bar, result.objective)[row]))[::-1]
+        lower = lower[np.argsort(-found.objective[lower], kind="stable")]
+        for name in ("parameters", "sigma", "objective", "sweeps", "converged"):
+            getattr(result, name)[row[lower]] = getattr(found, name)[lower]
+
+
+def _crossing_zero(problem: Problem, crossing: float, factor: float) -> Floats:
+    """Each pattern's trend (G, 2 + S) of slope 1 that crosses zero there, and bends there; at the nearest changepoint, if it bends."""
+    trend = problem.design[:, : problem.n_trend]
+    patterns = np.arange(len(trend))
+    shape = np.zeros(trend.shape[:2])
+    shape[:, 0], shape[:, 1] = 1.0, -crossing
+    usable = np.zeros((len(trend), problem.n_trend - 2), dtype=np.bool_)
+    usable[problem.pattern] = problem.free[:, 2 : problem.n_trend]
+    if factor != 1.0 and usable.any():
+        knot = np.where(usable, _knots(trend), np.inf)
+        nearest = np.abs(knot - crossing).argmin(axis=1)
+        bends = usable[patterns, nearest]
+        shape[bends, 1] = -knot[patterns, nearest][bends]
+        shape[patterns[bends], 2 + nearest[bends]] = factor - 1.0
+    return shape
+
+
+def _best_along(problem: Problem, start: _Batch, shape: Floats) -> tuple[Floats, Floats, Floats]:
+    """Parameters, objective and variance where the trend is a multiple of the shape: with the coefficients, a linear regression."""
     n_trend, multiplicative = problem.n_trend, problem.multiplicative
     design, weight, pattern = problem.design, problem.weight, problem.pattern
     if problem.own.shape[1]:
-        design, weight = np.concatenate([design[pattern], problem.own], axis=1), weight[pattern]
+        design, weight, shape = np.concatenate([design[pattern], problem.own], axis=1), weight[pattern], shape[pattern]
         pattern = np.arange(len(pattern))
     mean = start.parameters[:, 1]
     spread = start.square / start.count - mean**2
     used = np.concatenate([np.ones((len(mean), 1), dtype=np.bool_), problem.free[:, n_trend:]], axis=1)
     slack = np.where(multiplicative, 1.0 / np.maximum(mean**2, LEAST_SLOPE)[:, None], 1.0) / problem.feature_scale**2
     ridge = spread[:, None] * np.concatenate([np.full((len(mean), 1), LEAST_SLOPE), slack], axis=1)
+    line, features = _apply(design[:, :n_trend].transpose(0, 2, 1), shape)[:, None, :], design[:, n_trend:]
+    columns = np.concatenate([line, np.where(multiplicative[:, None], line * features, features)], axis=1)
+    weighted = columns * weight[:, None, :]
+    matrix = np.matmul(weighted, columns.transpose(0, 2, 1))[pattern] * (used[:, :, None] & used[:, None, :])
     diagonal = np.arange(used.shape[1])
-    parameters, objective, variance = start.parameters.copy(), np.full(len(mean), np.inf), start.variance.copy()
-    for crossing in CROSSINGS:
-        line, features = design[:, :1] - crossing, design[:, n_trend:]
-        columns = np.concatenate([line, np.where(multiplicative[:, None], line * features, features)], axis=1)
-        weighted = columns * weight[:, None, :]
-        matrix = np.matmul(weighted, columns.transpose(0, 2, 1))[pattern] * (used[:, :, None] & used[:, None, :])
-        matrix[:, diagonal, diagonal] += ridge
-        moment = _apply(_of_pattern(weighted, pattern), problem.y) * used
-        found = np.linalg.solve(matrix, moment[:, :, None])[:, :, 0]
-        slope = np.where(np.abs(found[:, 0]) < LEAST_SLOPE, LEAST_SLOPE, found[:, 0])
-        there = np.zeros_like(parameters)
-        there[:, 0], there[:, 1] = slope, -crossing * slope
-        there[:, n_trend:] = np.where(multiplicative, found[:, 1:] / slope[:, None], found[:, 1:])
-        value, noise = start.evaluate(there)
-        better = value < objective
-        parameters = np.where(better[:, None], there, parameters)
-        objective, variance = np.where(better, value, objective), np.where(better, noise, variance)
-    return replace(start, parameters=parameters, objective=objective, variance=variance)
+    matrix[:, diagonal, diagonal] += ridge
+    moment = _apply(_of_pattern(weighted, pattern), problem.y) * used
+    found = np.linalg.solve(matrix, moment[:, :, None])[:, :, 0]
+    slope = np.where(np.abs(found[:, :1]) < LEAST_SLOPE, LEAST_SLOPE, found[:, :1])
+    effects = np.where(multiplicative, found[:, 1:] / slope, found[:, 1:])
+    parameters = np.concatenate([slope * shape[pattern], effects], axis=1)
+    return parameters, *start.evaluate(parameters)
 
 
 def _best_variance(residual: Floats, count: Floats) -> Floats:
@@ -456,13 +577,15 @@ def _sweep(batch: _Batch, tolerance: Tolerance) -> Bools:
     ridge = batch.variance[:, None] * batch.priors.ridge
     gradient = batch.fit.slope(before) + ridge * before
 
-    entering, sign = _choose(batch, gradient[:, changes], penalty, tolerance)
+    rough = batch.objective > batch.bar
+    enough = np.where(rough, ROUGH.objective, tolerance.objective)
+    entering, sign = _choose(batch, gradient[:, changes], penalty, np.where(rough, ROUGH.slope, tolerance.slope))
     delta = before[:, changes]
     active = batch.free.copy()
     active[:, changes] &= (delta != 0.0) | entering
     pull = gradient.copy()
     pull[:, changes] += penalty[:, None] * np.where(entering, sign, np.sign(delta))
-    step, curve = _step(batch.fit, ridge, pull, active)
+    step, curve = _step(batch.fit, ridge, pull, active, changes.stop)
 
     after, whole = _walk(before, step, gradient, curve, penalty, changes)
     objective, variance, after = _accept(batch, before, after)
@@ -475,13 +598,13 @@ def _sweep(batch: _Batch, tolerance: Tolerance) -> Bools:
     was_settled = batch.settled
     # a changepoint whose pull came to nothing was an artefact of not having settled well enough: settle again first
     refused = entering.any(axis=1) & ~(gain > 0.0)
-    batch.settled = whole & ~refused & (gain < 10.0 * tolerance.objective + noise)
-    quiet = gain <= tolerance.objective + noise
+    batch.settled = whole & ~refused & (gain < 10.0 * enough + noise)
+    quiet = gain <= enough + noise
     done: Bools = was_settled & whole & quiet & (~entering.any(axis=1) | (refused & better))
     return done
 
 
-def _choose(batch: _Batch, gradient: Floats, penalty: Floats, tolerance: Tolerance) -> tuple[Bools, Floats]:
+def _choose(batch: _Batch, gradient: Floats, penalty: Floats, excess: Floats) -> tuple[Bools, Floats]:
     """The zero changepoint with the largest gradient beyond its prior, for the series that have settled on those that
     they have.
     """
@@ -493,23 +616,24 @@ def _choose(batch: _Batch, gradient: Floats, penalty: Floats, tolerance: Toleran
     pressure = np.where((delta == 0.0) & free, np.abs(gradient), 0.0)
     strongest = pressure.argmax(axis=1)
     rows = np.arange(gradient.shape[0])
-    beyond = pressure[rows, strongest] > penalty * (1.0 + tolerance.slope)
+    beyond = pressure[rows, strongest] > penalty * (1.0 + excess)
     enters = beyond & batch.settled
     entering[rows[enters], strongest[enters]] = True
     return entering, -np.sign(gradient)
 
 
-def _step(fit: _Fit, ridge: Floats, pull: Floats, active: Bools) -> tuple[Floats, Floats]:
+def _step(fit: _Fit, ridge: Floats, pull: Floats, active: Bools, n_trend: int) -> tuple[Floats, Floats]:
     """The step that takes each series' active parameters to where (curvature + ridge) step = -pull, and its curvature
-    step' (curvature + ridge) step; series with the same number of active parameters are solved together.
+    step' (curvature + ridge) step; series with as many active trend columns and features are solved together.
     """
-    order = np.argsort(~active, axis=1, kind="stable")
     width = active.sum(axis=1)
+    kind = width + active.shape[1] * active[:, :n_trend].sum(axis=1)
     step = np.zeros_like(pull)
     curve = np.zeros(len(pull))
-    for size in np.unique(width):
-        rows = np.flatnonzero(width == size)
-        columns = order[rows, :size]
+    for alike in np.unique(kind):
+        rows = np.flatnonzero(kind == alike)
+        size = width[rows[0]]
+        columns = np.nonzero(active[rows])[1].reshape(len(rows), size)
         matrix = fit.curvature(rows, columns)
         diagonal = np.arange(size)
         # the last term keeps a changepoint that no point can tell from its neighbour from making the system singular
@@ -549,16 +673,21 @@ def _walk(
 
 
 def _accept(batch: _Batch, before: Floats, after: Floats) -> tuple[Floats, Floats, Floats]:
-    """Objective and best variance at the new point; where the linearised step of a multiplicative model went too far,
-    half of it.
+    """Objective and best variance at the new point; where the linearised step of a multiplicative model went too far, that is
+    where half of it, a quarter, and so on, is first lower.
     """
     objective, variance = batch.evaluate(after)
     if isinstance(batch.fit, _Additive):
         return objective, variance, after
-    for _ in range(LARGEST_HALVINGS):
-        worse = ~(objective <= batch.objective)
-        if not worse.any():
-            break
-        after = np.where(worse[:, None], 0.5 * (before + after), after)
-        objective, variance = batch.evaluate(after)
+    worse = np.flatnonzero(~(objective <= batch.objective + ROUNDING * np.abs(batch.objective)))
+    if len(worse) == 0:
+        return objective, variance, after
+    begin = before[worse, None]
+    halved = begin + HALVES[:, None] * (after[worse, None] - begin)
+    tried = batch.keep(np.repeat(worse, len(HALVES)))
+    values, variances = (part.reshape(halved.shape[:2]) for part in tried.evaluate(halved.reshape(-1, halved.shape[2])))
+    lower = values <= batch.objective[worse, None]
+    first = np.where(lower.any(axis=1), lower.argmax(axis=1), len(HALVES) - 1)
+    rows = np.arange(len(worse))
+    after[worse], objective[worse], variance[worse] = halved[rows, first], values[rows, first], variances[rows, first]
     return objective, variance, after

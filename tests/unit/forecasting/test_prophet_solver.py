@@ -88,6 +88,15 @@ def test_no_straight_trend_that_crosses_zero_fits_a_multiplicative_model_better(
             assert found.objective[row] <= objective(of, row, parameters, np.sqrt((error**2).mean())) + 1e-9
 
 
+def test_a_small_trend_under_a_large_season_is_found_where_it_fits_a_multiplicative_model_better():
+    y = np.zeros((1, 60))
+    y[0, [1, 24, 47, 49]] = 0.3, 0.9, 1.0, 0.7
+    of = problem(y, multiplicative=True)
+    found = solve(of, TIGHT_TOLERANCE)
+    small_trend = np.array([0.06, -0.01, 0, 0, -0.13, 0, -0.04, 0.33, -12.0, -4.48])
+    assert found.objective[0] < objective(of, 0, small_trend, sigma=0.17)
+
+
 def test_changepoints_that_are_not_needed_are_exactly_zero():
     line = np.linspace(0.2, 1, 60) + np.random.default_rng(1).normal(0, 0.2, 60)
     bent = np.where(np.arange(60) < 30, 0.2, 0.2 + 0.8 * np.linspace(-1, 1, 60))
