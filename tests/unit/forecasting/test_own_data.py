@@ -270,12 +270,12 @@ def test_nothing_is_said_where_there_is_nothing_to_say(weekly):
 
 
 def test_drivers_that_are_used_and_columns_that_are_not_are_named(weekly):
-    report = told(weekly(columns=",price_ratio,Holiday Share,colour", values=",0.9,0,red"))
+    report = told(weekly(columns=",price_ratio,Holiday Share,market_share", values=",0.9,0,0.2"))
 
     assert report.drivers == ("price_ratio",)
-    assert report.unused == ("Holiday Share", "colour")
+    assert report.unused == ("Holiday Share", "market_share")
     assert "Used beside the quantities: price_ratio." in report.notes
-    assert "Not used: Holiday Share (did you mean holiday_share?), colour." in report.notes
+    assert "Not used: Holiday Share (did you mean holiday_share?), market_share." in report.notes
 
 
 @pytest.mark.parametrize(
@@ -292,6 +292,12 @@ def test_gaps_blank_and_negative_quantities_are_counted_with_their_treatment(wee
         "1 row of the panel has a quantity below zero (row 9): taken as returns, off the sales of their week; no forecast is below zero.",
     )
     assert report.exit_code == 0
+
+
+def test_weeks_before_the_first_of_a_series_are_no_gaps(weekly):
+    later = {row: f"b,{START + timedelta(weeks=row - 42)},3" for row in range(62, 102)}
+    report = told(weekly(changed=later))
+    assert (report.series, report.notes) == (2, ())
 
 
 def test_rows_that_are_left_out_or_doubled_are_problems_with_their_row(weekly):
@@ -339,9 +345,11 @@ def test_values_on_the_bounds_are_nothing_to_mend(weekly):
 
 def test_of_several_values_that_are_not_understood_the_first_is_named_and_the_others_counted(weekly):
     changed = {row: week(row - 2, 4, ",maybe") for row in (7, 9, 12)}
-    assert told(weekly(columns=",stocked_out", values=",no", changed=changed)).problems == (
+    report = told(weekly(columns=",stocked_out", values=",no", changed=changed))
+    assert report.problems == (
         "stocked_out is 'maybe' in row 7 (2 more), which is neither true nor false; it counts as false.",
     )
+    assert (report.drivers, report.unused) == (("stocked_out",), ())
 
 
 @pytest.mark.parametrize("word", ["yes", "TRUE", "1", " y "])
@@ -427,6 +435,7 @@ def test_lightgbm_is_said_once_to_be_left_out_with_what_it_needs(weekly):
         ([1 / 3, 2 / 3], 0.0001),
         ([0, 0], 1),
         ([3e200, 5], 1),
+        ([-3e200, 5], 1),
     ],
 )
 def test_the_unit_is_the_largest_of_which_all_quantities_are_multiples(quantities, unit):
