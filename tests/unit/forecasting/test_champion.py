@@ -163,3 +163,22 @@ def test_the_blend_at_an_origin_has_the_weights_that_the_other_origins_give_its_
     assert [blend.shape for blend in blends] == [(SIZE, HORIZON)] * 3
     assert np.abs(blends[0] - 10.0).max() < 1.5
     assert champion.blends(origins[:1], SETTINGS) == [None]
+
+
+def test_a_class_that_no_other_origin_has_is_blended_as_all():
+    origins = [
+        origin(place, classes="SMOOTH" if place else "LUMPY", usual=10.0, other=20.0 + place) for place in range(3)
+    ]
+    assert np.abs(champion.blends(origins, SETTINGS)[0] - 10.0).max() < 1.5
+
+
+def test_an_origin_without_a_class_does_not_say_what_blends_it():
+    setting = replace(SETTINGS, ensemble_members=("usual", "other", "third"))
+    whole = {"classes": "LUMPY", "usual": 20.0, "other": 21.0, "third": 10.0}
+    origins = [origin(0, **whole), origin(1, **whole), origin(2, usual=20.0, other=21.0)]
+    assert np.abs(champion.blends(origins, setting)[0] - 10.0).max() < 1.5
+
+
+def test_an_origin_without_one_of_the_members_has_no_blend():
+    origins = [origin(0, usual=10.0), *(origin(place, usual=10.0, other=20.0) for place in (1, 2, 3))]
+    assert champion.blends(origins, SETTINGS)[0] is None

@@ -8,7 +8,7 @@ from forecasting.cells import forecast_prophet
 from forecasting.global_model import GlobalModel
 from forecasting.profile import Profile
 from forecasting.series import Series
-from forecasting.settings import ForecastSettings
+from forecasting.settings import ForecastSettings, settings_for
 
 WEEKS = 60
 DATES = np.datetime64("2025-01-06") + 7 * np.arange(WEEKS)
@@ -104,6 +104,13 @@ def test_the_season_that_all_have_is_in_the_forecast_and_growth_brings_the_past_
     assert result.mean[0] == pytest.approx(mean[WEEKS:])
     assert result.parts["trend"][0] == pytest.approx([10.0] * 4)
     assert result.parts["season"][0] == pytest.approx(mean[WEEKS:] - 10.0)
+
+
+def test_a_cell_of_days_has_its_own_pattern_of_the_week():
+    days = np.datetime64("2025-01-06") + np.arange(140)
+    sold = np.tile([20.0, 10.0, 10.0, 10.0, 10.0, 10.0, 0.0], 20)
+    series = Series(days[:133], sold[None, :133], np.zeros((1, 133), bool), days[133:])
+    assert forecast_prophet(series, settings_for("day")).mean[0] == pytest.approx(sold[133:], abs=0.5)
 
 
 def test_what_promotions_are_known_to_do_is_in_the_forecast_and_shown_as_a_part():

@@ -97,6 +97,19 @@ def test_accuracy_has_each_model_at_each_origin(panel_file, network, tmp_path):
     assert table.select("level", "demand_class", "model", "origin_date").is_duplicated().sum() == 0
 
 
+def test_the_blend_at_each_origin_is_between_its_members(panel_file, tmp_path):
+    level = 40.0 * 2.0 ** ((np.arange(70) - 38) // 8).clip(0)
+    rng = np.random.default_rng(9)
+    series = {(f"S{sku}", "D1", "T1"): rng.poisson(level).tolist() for sku in range(4)}
+    table = pl.read_parquet(forecasting.run(panel_file(series), tmp_path).accuracy).filter(demand_class="ALL")
+    wape = {
+        model: table.filter(model=model).sort("level", "origin_date")["wape"].to_numpy()
+        for model in ("ensemble_blend", "seasonal_ses", "prophet_batch")
+    }
+    members = np.maximum(wape["seasonal_ses"], wape["prophet_batch"])
+    assert (wape["ensemble_blend"] <= members + 1e-6).all()
+
+
 def test_nothing_new_is_recognised_and_the_same_panel_gives_the_same_bytes(panel_file, network, tmp_path):
     path = panel_file(network)
     first = forecasting.run(path, tmp_path / "out")
@@ -333,6 +346,15 @@ def test_a_run_that_has_lost_a_file_is_made_again(panel_file, network, tmp_path,
     assert (again.run, again.reused) == (first.run, False)
     assert lost.read_bytes() == expected
     assert forecasting.run(path, tmp_path, origins=1).reused
+
+
+def test_only_what_is_left_of_a_run_is_cleared(panel_file, network, tmp_path):
+    report = forecasting.run(panel_file(network), tmp_path, origins=1)
+    store.clear(tmp_path, report.run)
+    assert store.stands(tmp_path, report.run)
+    report.forecast.unlink()
+    store.clear(tmp_path, report.run)
+    assert not report.forecast.parent.exists()
 
 
 @pytest.mark.parametrize("text", ["{", None])

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from forecasting import global_model, profile
-from forecasting.global_model import lightgbm_direct, seasonal_ses, train
+from forecasting.baselines import ALPHAS
+from forecasting.global_model import GlobalModel, lightgbm_direct, seasonal_ses, train
 from forecasting.series import Series
 from forecasting.settings import ForecastSettings
 
@@ -137,6 +138,49 @@ def test_each_sku_has_its_own_growth_and_the_forecast_begins_where_it_has_come_t
     mean = seasonal_ses(train(series, SMALL, HORIZON))(series, SMALL).mean
     for sku in (slice(0, 30), slice(30, 60)):
         assert mean[sku].mean() == pytest.approx(20.0, rel=0.05)
+
+
+def opposite(sku, level, season=0.0, growth=0.0):
+    """Two years of SKU A, and of the others with A's season and growth the other way round, without noise."""
+    dates = MONDAY + 7 * np.arange(112)
+    turn = 2 * np.pi * dates.astype("datetime64[D]").astype(np.int64) / 365.25
+    course = season * np.sin(turn) + growth * (np.arange(112) - 103) * 7 / 365.25
+    mean = (level * np.exp(np.where(sku == "A", 1.0, -1.0)[:, None] * course))[:, :104]
+    return Series(dates[:104], mean, np.zeros(mean.shape, dtype=np.bool_), dates[104:], groups={"sku_code": sku})
+
+
+def test_a_group_deviates_by_what_the_wider_ones_leave():
+    sku, level = np.array(list("AABB")), np.array([900.0, 100.0, 100.0, 900.0])[:, None]
+    series = opposite(sku, level, season=0.5, growth=0.4)
+    series.groups["territory"] = np.array(list("XYXY"))
+    found = profile.fit(series, series.quantity, ("sku_code", "territory"), 1, 0.1)
+    assert np.ptp(found.deviation["sku_code"][:, 0]) == pytest.approx(1.0, abs=0.05)
+    assert np.abs(found.deviation["territory"]).max() < 0.02
+
+
+def test_a_group_is_drawn_towards_all_by_what_the_prior_says_beside_its_sales():
+    series = opposite(np.array(list("AB")), np.ones((2, 1)), season=0.5)
+    found = profile.fit(series, series.quantity, ("sku_code",), 1, 0.1)
+    own, prior = series.quantity[0].sum() / 2, 1 / 0.1**2
+    assert found.deviation["sku_code"][:, 0] == pytest.approx(np.array([0.5, -0.5]) * own / (own + prior), abs=0.02)
+
+
+def test_a_group_has_a_level_of_its_own():
+    series = opposite(np.array(list("A")), np.ones((1, 1)), growth=0.5)
+    design = profile._design(series, series.dates, 1)
+    flat = np.full(series.quantity.shape, series.quantity.mean())
+    one, other = (profile._deviations(series.quantity, expected, design, 0.1) for expected in (flat, 2 * flat))
+    np.testing.assert_allclose(one, other, atol=1e-3)
+
+
+def test_the_level_is_found_by_the_constants_that_are_usual():
+    dates = MONDAY + 7 * np.arange(60)
+    quantity = np.repeat([2.0, 6.0], 26)[None]
+    series = Series(dates[:52], quantity, np.zeros(quantity.shape, dtype=np.bool_), dates[52:])
+    usual = np.full(len(ALPHAS), 1e-300)
+    usual[0] = 1.0
+    model = GlobalModel(profile.Profile(np.zeros(3)), 0.25, usual)
+    assert seasonal_ses(model)(series, SMALL).mean[0] == pytest.approx([4.0] * 8)
 
 
 @pytest.mark.parametrize("make", [seasonal_ses, lightgbm_direct])

@@ -10,6 +10,7 @@ import pytest
 
 import forecasting
 from forecasting import BacktestError, PanelError, UnusableOption, own_data
+from forecasting import panel as demand
 
 COLUMNS = {"key": ("shop", "item"), "period": "day", "quantity": "sold"}
 START = date(2025, 1, 6)
@@ -92,9 +93,19 @@ def test_what_items_have_in_common_is_learnt_by_the_columns_of_the_key(tmp_path)
     assert of(report, "ALL", "seasonal_ses")["wape"] < 1.05 * of_true_mean
 
 
-def test_what_may_become_champion_stands_in_the_table(sales):
+def test_columns_of_the_key_with_few_values_are_the_wider_groups(tmp_path):
+    path = tmp_path / "panel.parquet"
+    shops = pl.DataFrame({"shop": ["a", "b", "c"], "item": ["x", "x", "y"], "day": [START] * 3, "sold": [1, 2, 3]})
+    shops.write_parquet(path)
+    panel = demand.load(path, key=("shop", "item"), period="day", quantity="sold")
+    assert own_data._wider_first(panel) == ("item", "shop")
+
+
+def test_what_may_become_champion_stands_in_the_table_with_what_its_members_cost(sales):
     report = forecasting.backtest_own(sales(), **COLUMNS, horizon=4)
-    assert {"ensemble_mean", "ensemble_median", "ensemble_blend"} <= {row["model"] for row in report.rows}
+    members = sum(of(report, "ALL", model)["cost_ms"] for model in ("seasonal_ses", "prophet_batch"))
+    for name in ("ensemble_mean", "ensemble_median", "ensemble_blend"):
+        assert of(report, "ALL", name)["cost_ms"] == pytest.approx(members, abs=1e-3)
 
 
 def test_a_day_without_a_row_is_one_without_a_sale_unless_it_is_said_to_be_unknown(tmp_path):
@@ -207,6 +218,7 @@ def test_numbers_are_no_dates(tmp_path, number):
     [
         ("sales.csv", "shop;item;day;sold\na;b;2025-01-06;1\n", "it has semicolons between its columns"),
         ("sales.csv", "shop\titem\tday\tsold\n", "it has tabs between its columns"),
+        ("sales.csv", "shop|item|day|sold\n", "it has bars between its columns"),
         ("sales.txt", "shop,item,day,sold\n", "a file that ends in .txt is not read. .* let its name end in .csv"),
         ("sales.xlsx", "PK", "a file that ends in .xlsx is not read. .* Save the sheet as CSV"),
         ("sales.csv.gz", "\x1f", "a file that ends in .gz is not read. .* Unpack it first"),
@@ -258,12 +270,12 @@ def test_nothing_is_said_where_there_is_nothing_to_say(weekly):
 
 
 def test_drivers_that_are_used_and_columns_that_are_not_are_named(weekly):
-    report = told(weekly(columns=",price_ratio,Holiday Share,colour", values=",0.9,0,red"))
+    report = told(weekly(columns=",price_ratio,Holiday Share,market_share", values=",0.9,0,0.2"))
 
     assert report.drivers == ("price_ratio",)
-    assert report.unused == ("Holiday Share", "colour")
+    assert report.unused == ("Holiday Share", "market_share")
     assert "Used beside the quantities: price_ratio." in report.notes
-    assert "Not used: Holiday Share (did you mean holiday_share?), colour." in report.notes
+    assert "Not used: Holiday Share (did you mean holiday_share?), market_share." in report.notes
 
 
 @pytest.mark.parametrize(
@@ -280,6 +292,12 @@ def test_gaps_blank_and_negative_quantities_are_counted_with_their_treatment(wee
         "1 row of the panel has a quantity below zero (row 9): taken as returns, off the sales of their week; no forecast is below zero.",
     )
     assert report.exit_code == 0
+
+
+def test_weeks_before_the_first_of_a_series_are_no_gaps(weekly):
+    later = {row: f"b,{START + timedelta(weeks=row - 42)},3" for row in range(62, 102)}
+    report = told(weekly(changed=later))
+    assert (report.series, report.notes) == (2, ())
 
 
 def test_rows_that_are_left_out_or_doubled_are_problems_with_their_row(weekly):
@@ -316,6 +334,77 @@ def test_values_that_a_driver_or_the_shelf_cannot_have_are_named(weekly):
     )
 
 
+def week(place, quantity, more=""):
+    return f"a,{START + timedelta(weeks=place)},{quantity}{more}"
+
+
+def test_values_on_the_bounds_are_nothing_to_mend(weekly):
+    changed = {row: week(row - 2, row % 4 + 1, f",{share}") for row, share in ((7, 0), (9, 1))}
+    assert told(weekly(columns=",promotion_share", values=",0.2", changed=changed)).problems == ()
+
+
+def test_of_several_values_that_are_not_understood_the_first_is_named_and_the_others_counted(weekly):
+    changed = {row: week(row - 2, 4, ",maybe") for row in (7, 9, 12)}
+    report = told(weekly(columns=",stocked_out", values=",no", changed=changed))
+    assert report.problems == (
+        "stocked_out is 'maybe' in row 7 (2 more), which is neither true nor false; it counts as false.",
+    )
+    assert (report.drivers, report.unused) == (("stocked_out",), ())
+
+
+@pytest.mark.parametrize("word", ["yes", "TRUE", "1", " y "])
+def test_yes_is_understood_however_it_is_written(weekly, word):
+    def found(said):
+        changed = {row: week(row - 2, 0, f",{said}") for row in range(30, 36)}
+        report = told(weekly(columns=",stocked_out", values=",no", changed=changed))
+        assert report.problems == ()
+        return [row["wape"] for row in report.rows]
+
+    assert found(word) == found("true") != found("no")
+
+
+def test_lines_with_nothing_in_them_at_the_end_are_no_rows(weekly):
+    path = weekly()
+    path.write_text(path.read_text() + "\n,,\n")
+    report = told(path)
+    assert (report.notes, report.problems) == ((), ())
+
+
+def test_a_last_line_that_lacks_only_its_date_is_a_row(weekly):
+    assert told(weekly(changed={61: "a,,4"})).problems == ("1 row of the panel has no week (row 61); it is left out.",)
+
+
+def test_a_name_may_hold_what_separates_elsewhere(weekly):
+    path = weekly()
+    path.write_text(path.read_text().replace("item,", "item;no,"))
+    assert told(path, key=("item;no",)).series == 1
+
+
+def test_days_may_be_written_with_a_time(weekly):
+    expected = told(weekly()).rows
+    timed = {row: f"a,{START + timedelta(weeks=row - 2)} 00:00:00,{row % 4 + 1}" for row in range(2, 62)}
+    found = told(weekly(changed=timed)).rows
+    assert [{**row, "cost_ms": 0} for row in found] == [{**row, "cost_ms": 0} for row in expected]
+
+
+def test_a_code_of_blanks_is_none(weekly):
+    assert told(weekly(changed={7: "  ,2025-02-10,1"})).problems == (
+        "1 row of the panel has no code (row 7); it is forecast under UNKNOWN.",
+    )
+
+
+def test_the_value_that_is_refused_is_not_a_blank_one_before_it(weekly):
+    with pytest.raises(PanelError, match="'1 box' in row 6 is not a number"):
+        told(weekly(changed={4: week(2, " "), 6: week(4, "1 box")}))
+
+
+@pytest.mark.parametrize("name", ["weekly.parquet", "weekly.pq", "weekly"])
+def test_rows_of_parquet_are_counted_from_the_first_whatever_its_name(weekly, tmp_path, name):
+    path = tmp_path / name
+    pl.read_csv(weekly(changed={7: week(5, "")}), try_parse_dates=True).write_parquet(path)
+    assert any("has no quantity (row 6)" in note for note in told(path).notes)
+
+
 def test_fewer_cut_offs_than_asked_for_are_told(weekly):
     report = told(weekly(weeks=34))
     assert report.notes == (
@@ -346,6 +435,7 @@ def test_lightgbm_is_said_once_to_be_left_out_with_what_it_needs(weekly):
         ([1 / 3, 2 / 3], 0.0001),
         ([0, 0], 1),
         ([3e200, 5], 1),
+        ([-3e200, 5], 1),
     ],
 )
 def test_the_unit_is_the_largest_of_which_all_quantities_are_multiples(quantities, unit):

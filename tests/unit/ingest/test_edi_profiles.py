@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,12 @@ def a_set(kind: str, *body: str) -> bytes:
     isa = f"ISA*00*{'':10}*00*{'':10}*ZZ*{'R':15}*ZZ*{'US':15}*260301*1200*U*00401*000000001*0*P*>"
     one = (f"ST*{kind}*0001", *body, f"SE*{len(body) + 2}*0001")
     return "~\n".join([isa, "GS*PD*R*US*20260301*1200*1*X*004010", *one, "GE*1*1", "IEA*1*000000001", ""]).encode()
+
+
+def a_message(kind: str, *body: str) -> bytes:
+    """An EDIFACT file with one message."""
+    message = (f"UNH+1+{kind}:D:96A:UN", *body, f"UNT+{len(body) + 2}+1")
+    return "'\n".join(["UNB+UNOA:2+A:14+B:14+260301:1200+1", *message, "UNZ+1+1", ""]).encode()
 
 
 def test_the_first_field_that_is_filled_counts_and_one_field_may_feed_two_columns(landing):
@@ -82,14 +89,33 @@ def test_a_quantity_of_which_nobody_knows_what_it_tells_is_refused_by_its_code(l
 
 def test_stock_of_an_unknown_qualifier_is_refused_and_what_stands_beside_it_loads(landing):
     body = ("BGM+35+R1+9", "DTM+137:20260301:102", "NAD+GY+D1", "LIN+1++1:EN", "QTY+33:4", "LIN+2++2:EN", "QTY+152:5")
-    message = ("UNH+1+INVRPT:D:96A:UN", *body, f"UNT+{len(body) + 2}+1")
-    segments = ("UNB+UNOA:2+A:14+B:14+260301:1200+1", *message, "UNZ+1+1", "")
-    file = landing.put("edifact_invrpt/D1/a.edi", "'\n".join(segments).encode())
+    file = landing.put("edifact_invrpt/D1/a.edi", a_message("INVRPT", *body))
 
     report = ingest.check(landing.home, file, profile="edifact_invrpt")
 
     assert (report.records, report.loaded, report.rules["unrouted"]) == (2, 1, 1)
     assert "KIND 33" in report.rejects["message"][0].as_py()
+
+
+@pytest.mark.parametrize("code", ["57", "198"])
+def test_stock_on_its_way_is_known_by_its_qualifier(landing, code):
+    body = ("BGM+35+R1+9", "DTM+137:20260301:102", "NAD+GY+D1", "LIN+1++1:EN", "QTY+145:4", f"QTY+{code}:3")
+    landing.put("edifact_invrpt/D1/a.edi", a_message("INVRPT", *body))
+
+    landing.run()
+
+    assert columns(landing, "dms_stock", "closing_qty", "in_transit_qty") == [(4, 3)]
+
+
+@pytest.mark.parametrize("code", ["2", "17", "64", "132"])
+def test_the_day_on_which_a_despatch_is_expected_is_known_by_its_qualifier(landing, code):
+    days = ("DTM+137:20260301:102", f"DTM+{code}:20260305:102")
+    body = ("BGM+351+D1+9", *days, "NAD+DP+D1", "CPS+1", "LIN+1++1:EN", "QTY+12:4")
+    landing.put("edifact_desadv/ERP/a.edi", a_message("DESADV", *body))
+
+    landing.run()
+
+    assert columns(landing, "erp_dispatch_line", "planned_delivery_date") == [(date(2026, 3, 5),)]
 
 
 def test_the_contract_of_a_resale_is_its_scheme_and_not_its_invoice(landing):

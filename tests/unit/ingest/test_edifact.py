@@ -138,6 +138,13 @@ def test_a_quantity_that_stands_twice_gives_two_records():
     assert column(entries, "REPEAT") == [None, "2"]
 
 
+@pytest.mark.parametrize("code", ["1", "25", "28", "29", "30", "46", "47", "55", "153", "212"])
+def test_sales_are_known_by_their_qualifier(code):
+    (entry,) = read(written(interchange(message("SLSRPT", *HEAD, "LIN+1++111:EN", f"QTY+{code}:5"))))
+
+    assert (entry.values["KIND"], entry.values["QUANTITY"]) == ("SALE", "5")
+
+
 def sold(quantity: str, reference: str, function: str = "9", begin: str = "20260301") -> list[str]:
     head = (f"BGM+73E+S{reference}+{function}", f"DTM+356:{begin}20260307:718", "LOC+162+S1")
     return message("SLSRPT", *head, "LIN+1++111:EN", f"QTY+153:{quantity}", reference=reference)
@@ -261,6 +268,12 @@ def test_a_una_may_lack_its_blank(end):
     assert column(entries, "QUANTITY") == ["140", "5", "7"]
 
 
+def test_a_line_within_the_first_segment_ends_none():
+    head, rest = written(SALES, end="'").split(b"+8798765432106")
+
+    assert column(read(head + b"\n+8798765432106" + rest), "QUANTITY") == ["140", "5", "7"]
+
+
 def test_the_signs_of_a_una_are_honoured():
     swap = str.maketrans({"+": "|", ":": "/", "'": "\n"})
     data = b"UNA/|,! \n" + written(SALES, end="'").decode().translate(swap).encode()
@@ -372,6 +385,7 @@ def test_groups_are_checked_too():
         return [SALES[0], "UNG+SLSRPT+A+B+260301:1200+G1+UN+D:96A", *inner, f"UNE+{count}+G1", "UNZ+1+REF1"]
 
     assert rules(read(written(grouped(1)))) == [None] * 3
+    assert rules(read(written(grouped(1), end="\n"))) == [None] * 3
     assert rules(read(written(grouped(2)))) == ["control_totals"] * 3
 
 
@@ -487,6 +501,12 @@ def test_what_is_planned_may_have_its_own_date(planned, in_transit, records):
     assert column(entries, "QTY.6060[198]")[0] == in_transit
 
 
+def test_stock_with_a_date_of_its_own_is_a_record_of_its_own():
+    entries = stock("LIN+1++111:EN", "QTY+145:100", "QTY+17:90", "DTM+44:20260401:102")
+
+    assert column(entries, "QUANTITY") == ["100", "90"]
+
+
 def test_damaged_stock_is_a_record_of_its_own_and_movements_are_told():
     entries = stock("LIN+1++111:EN", "QTY+145:100", "QTY+124:3", "QTY+199:7", "INV+1")
 
@@ -545,6 +565,12 @@ def test_a_place_or_batch_may_stand_before_its_quantities(body, stores, batches,
     assert [entry.left_out for entry in entries] == [None] * 3
 
 
+def test_a_status_before_its_quantities_is_theirs():
+    entries = stock("LIN+1++111:EN", "STS+1+BLOCKED", "QTY+145:4", "STS+1+FREE", "QTY+145:5")
+
+    assert column(entries, "STS.9011") == ["BLOCKED", "FREE"]
+
+
 def test_what_stands_before_a_quantity_is_part_of_its_raw_text():
     entries = stock("LIN+1++111:EN", "LOC+18+A", "QTY+145:4", "LOC+18+B", "QTY+145:5")
 
@@ -601,6 +627,7 @@ def test_a_despatch_line_inherits_from_its_packs_and_its_head():
         (("QTY+12:15:PCE", "LOC+7+A", "QTY+11:5:PCE", "LOC+7+B", "QTY+11:7:PCE"), "15"),
         (("QTY+11:5,5:PCE",), "5.5"),
         (("LOC+7+A", "QTY+11:5:PCE", "LOC+7+B", "QTY+11:7:CT"), None),
+        (("LOC+7+A", "QTY+11:5:PCE", "LOC+7+B", "QTY+11:x:PCE"), None),
     ],
 )
 def test_quantities_of_the_places_of_a_line_are_together_what_was_shipped(quantities, shipped):
@@ -610,8 +637,9 @@ def test_quantities_of_the_places_of_a_line_are_together_what_was_shipped(quanti
     assert [entry.values.get(name) for name in ("QUANTITY", "UNIT")] == [shipped, "PCE"]
 
 
-def test_a_batch_may_be_a_related_identification_number():
-    body = ("BGM+351+D1+9", "CPS+1", "LIN+1++111:EN", "QTY+12:5", "GIR+3+SERIAL:BN+LOT1:BX")
+@pytest.mark.parametrize("qualifier", ["BX", "bx"])
+def test_a_batch_may_be_a_related_identification_number(qualifier):
+    body = ("BGM+351+D1+9", "CPS+1", "LIN+1++111:EN", "QTY+12:5", f"GIR+3+SERIAL:BN+LOT1:{qualifier}")
     (entry,) = read(written(interchange(message("DESADV", *body))))
 
     assert (entry.values["BATCH"], entry.values["GIR.7402[BN]"]) == ("LOT1", "SERIAL")

@@ -264,11 +264,20 @@ def test_a_material_number_of_40_characters_stands_in_a_field_of_its_own(landing
     assert landing.rows("erp_dispatch_line")["sender_sku_code"].to_list() == ["FG-" + "0" * 36 + "1"]
 
 
-def test_an_invoice_item_may_name_its_material_itself(landing):
+@pytest.mark.parametrize(
+    ("own", "material"),
+    [
+        ({"MATNR": "A"}, ""),
+        ({"MATNR_LONG": "A"}, ""),
+        ({}, segment("E1EDP19", QUALF="002", IDTNR_LONG="A")),
+        ({"MATNR": "B"}, segment("E1EDP19", QUALF="002", IDTNR="A")),
+    ],
+)
+def test_an_invoice_item_names_its_material_itself_or_in_a_segment_below(landing, own, material):
     head = segment("E1EDK02", QUALF="009", BELNR="90") + segment("E1EDK03", IDDAT="026", DATUM="20260302")
     party = segment("E1EDKA1", PARVW="AG", PARTN="D001") + segment("E1EDK01", CURCY="EUR", BSART="INVO")
     theirs = segment("E1EDP19", QUALF="001", IDTNR="CUST-7")
-    line = segment("E1EDP01", theirs, POSEX="10", MENGE="2", MENEE="EA", NETWR="8.00", MATNR="A")
+    line = segment("E1EDP01", theirs, material, POSEX="10", MENGE="2", MENEE="EA", NETWR="8.00", **own)
     text = one_idoc(head, party, line, kind="INVOIC02")
     landing.put("sap_invoic02/S1/own.xml", f"<INVOIC02>{text}</INVOIC02>")
     landing.run()

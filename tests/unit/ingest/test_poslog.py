@@ -82,6 +82,10 @@ def test_a_line_that_bears_the_flag_itself_is_voided_alone():
     assert reasons(found) == ["voided line", None]
 
 
+def linked(void: str, link: str) -> str:
+    return void.replace("</SequenceNumber>", f"</SequenceNumber><CreateRefNumber>{link}</CreateRefNumber>")
+
+
 @pytest.mark.parametrize("link", ["<CreateRefNumber>1</CreateRefNumber>", "", "<CreateRefNumber>2</CreateRefNumber>"])
 def test_a_line_that_repeats_the_one_it_links_to_takes_both_out(link):
     void = line(2, "1", "5.00", flags='VoidFlag="true"').replace("<Sale>", f"{link}<Sale>")
@@ -91,10 +95,41 @@ def test_a_line_that_repeats_the_one_it_links_to_takes_both_out(link):
     assert reasons(found) == (["voided line", "line that voids another one"] if "1" in link else [None, "voided line"])
 
 
-def test_a_linked_line_of_another_amount_is_voided_alone():
-    gift = line(2, "1", "0.00", flags='VoidFlag="true"').replace("</Sale>", "<ItemLink>1</ItemLink></Sale>")
+def test_a_line_may_link_to_another_within_its_item():
+    void = line(2, "1", "5.00", flags='VoidFlag="true"').replace("</Sale>", "<ItemLink>1</ItemLink></Sale>")
 
-    assert reasons(read(transaction(line(1, "1", "5.00"), gift))) == [None, "voided line"]
+    found = read(transaction(line(1, "1", "5.00"), void))
+
+    assert reasons(found) == ["voided line", "line that voids another one"]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        line(1, "1", "0.00", flags='VoidFlag="true"'),
+        line(1, "1", "5.00", flags='VoidFlag="true"', item="B"),
+        line(1, "2", "5.00", flags='VoidFlag="true"'),
+        line(1, "1", "5.00", flags='VoidFlag="true"', kind="Return"),
+    ],
+)
+def test_a_linked_line_that_is_not_the_same_is_voided_alone(other):
+    assert reasons(read(transaction(line(1, "1", "5.00"), linked(other, "1")))) == [None, "voided line"]
+
+
+def test_a_linked_return_of_another_quantity_is_voided_alone():
+    void = linked(line(2, "2", "5.00", flags='VoidFlag="true"', kind="Return"), "1")
+
+    assert reasons(read(transaction(line(1, "1", "5.00", kind="Return"), void))) == [None, "voided line"]
+
+
+@pytest.mark.parametrize("link", ["1", "2"])
+def test_a_line_is_taken_out_with_one_other_only(link):
+    first = linked(line(2, "1", "5.00", flags='VoidFlag="true"'), "1")
+    second = linked(line(3, "1", "5.00", flags='VoidFlag="true"'), link)
+
+    found = read(transaction(line(1, "1", "5.00"), first, second))
+
+    assert reasons(found) == ["voided line", "line that voids another one", "voided line"]
 
 
 def test_a_part_of_a_line_that_is_taken_back_counts_against_it():
@@ -116,6 +151,8 @@ def test_a_return_is_positive_units_and_negative_value_however_it_is_written(qua
         ("", 'TransactionStatus="Voided"', "voided transaction"),
         ("", 'TransactionStatus="Suspended"', "suspended transaction"),
         ("", 'TransactionStatus="SuspendedRetrieved"', "suspended transaction"),
+        ("", 'TransactionStatus="SuspendedDeleted"', "suspended transaction"),
+        ("", 'TransactionStatus="SuspendedCanceled"', "suspended transaction"),
         ("", 'TransactionStatus="PostVoided"', "transaction voided afterwards"),
     ],
 )
@@ -143,6 +180,16 @@ def test_a_transaction_is_voided_by_one_that_has_no_items(control, reason):
     found = read(transaction(line(1, "2", "9")), transaction(number=2, more=control + link))
 
     assert reasons(found) == ["transaction voided afterwards"]
+
+
+def test_a_transaction_of_another_store_may_be_voided():
+    store = "<BusinessUnit><UnitID>8</UnitID></BusinessUnit>"
+    link = f'<TransactionLink ReasonCode="PostVoid">{store}<SequenceNumber>1</SequenceNumber></TransactionLink>'
+    sales = [transaction(line(1, "2", "9")).replace("StoreID>9", f"StoreID>{number}") for number in (8, 9)]
+
+    found = read(*sales, transaction(number=2, more=link))
+
+    assert reasons(found) == ["transaction voided afterwards", None]
 
 
 def test_an_order_is_no_sale():
@@ -199,6 +246,18 @@ def test_a_transaction_without_a_sequence_number_has_its_own_number():
     assert version_6(line(1, "1", "5"), units="", number="").values["TransactionID"] is None
 
 
+@pytest.mark.parametrize(
+    ("number", "known"),
+    [
+        ("<ReceiptNumber>R-9</ReceiptNumber>", "R-9"),
+        ("<ReceiptNumber>R-9</ReceiptNumber><TransactionID>T-9</TransactionID>", "T-9"),
+        ("<SequenceNumber>4</SequenceNumber><TransactionID>T-9</TransactionID>", "3-4"),
+    ],
+)
+def test_a_transaction_is_known_by_its_sequence_number_before_others(number, known):
+    assert version_6(line(1, "1", "5"), units="", number=number).values["TransactionID"] == known
+
+
 def test_the_day_of_a_message_is_not_that_of_its_transaction():
     written = '<POSLogDateTime TypeCode="Message">2026-03-09T01:00:00</POSLogDateTime>'
     took_place = '<POSLogDateTime TypeCode="Transaction">2026-03-01T23:00:00+08:00</POSLogDateTime>'
@@ -207,6 +266,12 @@ def test_the_day_of_a_message_is_not_that_of_its_transaction():
 
     assert found.values["BusinessDayDate"] == "2026-03-01"
     assert version_6(line(1, "1", "5"), units="", times=written).values["BusinessDayDate"] is None
+
+
+def test_a_time_that_does_not_say_of_what_is_that_of_the_transaction():
+    written = "<POSLogDateTime>2026-03-01T23:00:00</POSLogDateTime>"
+
+    assert version_6(line(1, "1", "5"), units="", times=written).values["BusinessDayDate"] == "2026-03-01"
 
 
 def test_an_item_may_say_that_its_price_includes_the_taxes():
@@ -239,6 +304,14 @@ def test_a_malformed_transaction_is_refused_with_its_numbers():
     assert [entry.broken is not None for entry in found] == [False, True, True, False]
     assert found[1].broken is not None
     assert "SequenceNumber 7" in found[1].broken.problem
+
+
+def test_a_malformed_transaction_of_a_business_unit_names_it():
+    bad = transaction(line(1, "1", "5")).replace("</Quantity>", "</Quantit>")
+    (found,) = read(bad.replace("<RetailStoreID>9</RetailStoreID>", unit("8", "RetailStore")))
+
+    assert found.broken is not None
+    assert "UnitID 8" in found.broken.problem
 
 
 def test_another_kind_of_file_is_refused():

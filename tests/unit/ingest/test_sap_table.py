@@ -84,6 +84,23 @@ def test_labels_of_the_dictionary_are_taken_for_technical_names(header):
     assert rows(framed) == [("80", "10", "2")]
 
 
+@pytest.mark.parametrize(
+    ("labels", "fields"),
+    [
+        ("Delivery;Item;Material;Batch;Plant;Storage Location", "VBELN;POSNR;MATNR;CHARG;WERKS;LGORT"),
+        ("Lieferung;Position;Materialnummer;Charge;Werk;Lagerort", "VBELN;POSNR;MATNR;CHARG;WERKS;LGORT"),
+        ("Billing Document;Item;Sold-to party;Ship-to party;Payer", "VBELN;POSNR;KUNAG;KUNNR;KUNRG"),
+        ("Faktura;Position;Auftraggeber;Warenempfänger;Regulierer", "VBELN;POSNR;KUNAG;KUNNR;KUNRG"),
+        ("Faktura;Position;Fakturierte Menge;Verkaufseinheit;Nettowert;Belegwährung", "VBELN;POSNR;FKIMG;VRKME;NETWR;WAERK"),
+        ("Delivery;Item;Reference Document;Reference Item;Sales Document", "VBELN;POSNR;VGBEL;VGPOS;AUBEL"),
+        ("Delivery;Item;Delivery Date;Actual GI date;Proof of delivery date", "VBELN;POSNR;LFDAT;WADAT_IST;PODAT"),
+        ("Faktura;Position;Fakturadatum;Herstelldatum;Verfallsdatum", "VBELN;POSNR;FKDAT;HSDAT;VFDAT"),
+    ],
+)  # fmt: skip
+def test_each_label_is_that_of_its_field(labels, fields):
+    assert ";".join(read(f"{labels}\n80;10{';x' * (labels.count(';') - 1)}\n").header) == fields
+
+
 def test_technical_names_below_labels_are_the_header():
     assert read("Delivery|Item\nVBELN|POSNR\n81|10\n").header == ("VBELN", "POSNR")
 

@@ -107,7 +107,7 @@ def test_what_is_delivered_and_not_billed_is_free():
     ],
 )
 def test_quantities_are_read_in_each_unit(text, expected):
-    assert quantities(text) == {unit: Decimal(value) for unit, value in expected.items()}
+    assert list(quantities(text).items()) == [(unit, Decimal(value)) for unit, value in expected.items()]
 
 
 @pytest.mark.parametrize(
@@ -235,11 +235,26 @@ def test_voucher_types_among_the_masters_say_what_a_type_is(kind, masters, base)
     assert values(read(voucher(entry(), kind=kind), *masters), "BASETYPE") == [(base,)]
 
 
-@pytest.mark.parametrize(("attribute", "base"), [("Sales", "Sales"), ("Tax Bill", "Tax Bill"), ("", "Tax Bill")])
+@pytest.mark.parametrize(
+    ("attribute", "base"),
+    [("Sales", "Sales"), ("Tax Bill", "Tax Bill"), ("Counter", "Tax Bill"), ("", "Tax Bill")],
+)
 def test_the_type_that_a_voucher_names_itself_counts_where_its_name_says_nothing(attribute, base):
     sale = voucher(entry(), kind="Tax Bill").replace('VCHTYPE="Tax Bill"', f'VCHTYPE="{attribute}"')
 
     assert values(read(sale), "BASETYPE", "VOUCHERTYPENAME") == [(base, "Tax Bill")]
+
+
+def test_the_name_of_a_voucher_type_counts_before_the_one_that_a_voucher_names_itself():
+    sale = voucher(entry(), kind="GST Sales").replace('VCHTYPE="GST Sales"', 'VCHTYPE="Purchase"')
+
+    assert values(read(sale), "BASETYPE") == [("Sales",)]
+
+
+def test_voucher_types_among_the_masters_are_found_in_utf_16():
+    text = f"<ENVELOPE>{voucher_type('Counter', 'Sales')}{voucher(entry(), kind='Counter')}</ENVELOPE>"
+
+    assert values(list(tally.entries(text.encode("utf-16"), READING, DEFAULT)), "BASETYPE") == [("Sales",)]
 
 
 def test_the_profile_has_the_last_word_on_a_voucher_type():

@@ -66,6 +66,13 @@ def test_a_group_of_one_item_is_left_out():
     assert found[0].left_out == "a stock group, the total of the item below it"
 
 
+def test_what_stands_behind_an_item_that_cannot_be_read_is_in_no_group_before_it():
+    soap = item("Soap", "2 pcs", "-15").replace("</DSPCLQTY>", "</DSPCLQT>")
+    found = read(item("Goods", "", "-20") + soap + item("Tea", "1 kg", "-20"))
+
+    assert [one.left_out for one in found] == [None] * len(found)
+
+
 def test_a_line_with_a_quantity_is_an_item_whatever_follows():
     found = read(item("A", "2 pcs", "-20") + item("B", "1 pcs", "-10") + item("C", "1 pcs", "-10"))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -14,6 +15,7 @@ from ingest.casting import Formats, Numbers, plain_number, typed
 from ingest.contracts import Column
 from ingest.profiles import Reading
 
+FORMATS = Path(__file__).parents[2] / "fixtures" / "formats"
 AMOUNTS = st.decimals(min_value=-(10**12), max_value=10**12, allow_nan=False, allow_infinity=False, places=2)
 INDIA = Numbers(thousands=",", grouping="indian", negatives=("cr",), currency=("₹", "Rs.", "/-"))
 
@@ -275,6 +277,15 @@ def test_counts_of_pieces_are_known_by_themselves_and_other_units_keep_their_spe
 
     assert landing.rows()["unit"].to_list() == [unit]
     assert report.rules == ({} if unit != "DRUM" else {"unknown_unit": 1})
+
+
+def test_dates_of_oracle_ebs_may_be_those_of_bi_publisher(landing):
+    name = "erp_billing_line__memos_and_tax_lines.csv"
+    data = (FORMATS / "oracle_ebs" / name).read_bytes()
+    landing.put(f"oracle_ebs/ERP/{name}", data.replace(b"02-MAR-2026", b"2026-03-02T23:30:00.000-05:00"))
+    landing.run()
+
+    assert landing.rows("erp_billing_line")["business_date"][0] == date(2026, 3, 2)
 
 
 def test_the_profile_s_own_spelling_of_a_unit_goes_before(landing, invoice):

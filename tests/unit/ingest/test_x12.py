@@ -598,6 +598,11 @@ def test_a_buyer_at_the_head_of_a_resale_report_is_not_the_outlet():
             ("N1*ST**92*O1", "N1*ST**92*X", "QTY*32*1", "N1*ST**92*O2", "N1*ST**92*X", "QTY*32*2"),
             ["O1", "O2"],
         ),
+        (
+            ("N1*ST**92*O1", "QTY*32*1", "N1*ST**92*O2", "QTY*32*2", "N1*ST**92*O3", "QTY*32*3"),
+            ["O1", "O2", "O3"],
+        ),
+        (("N1*ST**92*O1", "QTY*32*1", "N1*ST**92*O2", "QTY*32*2", "CTT*2", "N1*ST**92*O3"), ["O1", "O2"]),
         (("N1*ST**92*O1", "QTY*32*1", "N1*ST**92*O2", "QTY*32*2", "N1*ST**92*O3"), ["O2", "O3"]),
         (("N1*ST**92*O1", "QTY*32*1", "N1*EU**92*O2", "QTY*32*2"), ["O2", "O1"]),
     ],
@@ -664,6 +669,13 @@ def test_lines_of_two_reports_of_one_number_are_told_apart():
     entries = read(written(interchange(resale(("1", "5"), ("2", "4")), resale(("1", "3"), number="0002"))))
 
     assert column(entries, "LINE") == ["1", "2", "3"]
+
+
+def test_lines_of_an_invoice_that_two_reports_tell_of_are_told_apart():
+    items = ("PTD*SS***IV*INV1", "N1*ST**92*O1", "QTY*32*5", "LIN*1*VP*S")
+    one, two = (a_set("867", f"BPT*00*R{number}*20260331", *items, number=f"000{number}") for number in (1, 2))
+
+    assert column(read(written(interchange(one, two))), "LINE") == ["1", "2"]
 
 
 @pytest.mark.parametrize(
@@ -751,8 +763,9 @@ def places(*body: str) -> list[tuple[str | None, ...]]:
     return [(entry.values.get("STORE"), entry.values.get("ITEM"), entry.values.get("QUANTITY")) for entry in entries]
 
 
-def test_the_place_of_a_report_is_the_reporting_location_before_the_buyer():
-    assert places("N1*BY*Chain*92*CH", "N1*RL*Shop*92*S1", "LIN**UP*1", "ZA*QS*5") == [("S1", "1", "5")]
+@pytest.mark.parametrize("other", ["BY", "ST"])
+def test_the_place_of_a_report_is_the_reporting_location_before_any_other(other):
+    assert places(f"N1*{other}*Chain*92*CH", "N1*RL*Shop*92*S1", "LIN**UP*1", "ZA*QS*5") == [("S1", "1", "5")]
 
 
 def test_a_party_behind_a_line_opens_the_place_of_the_lines_that_follow():
@@ -773,6 +786,12 @@ def test_a_party_before_an_activity_is_its_place_until_the_next():
     other = ("N1*ST**92*S2", "N4*Town", "ZA*QS*6", "ZA*QU*2", "LIN**UP*2", "N1*ST**92*S1", "ZA*QS*7", "CTT*2")
 
     assert places(*one, *other) == [("S1", "1", "5"), ("S2", "1", "6"), ("S1", "2", "7")]
+
+
+def test_of_several_places_before_each_activity_the_first_counts():
+    body = [part for store in ("S1", "S2", "S3") for part in (f"N1*ST**92*{store}", "N1*ST**92*HUB", "ZA*QS*5")]
+
+    assert places("LIN**UP*1", *body) == [("S1", "1", "5"), ("S2", "1", "5"), ("S3", "1", "5")]
 
 
 def test_activities_of_one_item_at_two_places_are_two_records():
