@@ -26,9 +26,9 @@ demo: $(VENV)/.run ## a made network through the whole pipeline; about two minut
 	@$(BIN)/sellthrough demo --home $(SELLTHROUGH_HOME)/demo
 
 test: $(VENV)/.dev ## all tests but the long ones; under ten minutes
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not long" $(ARGS)
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "not long" $(ARGS)
 
-test-long: $(VENV)/.dev ## the long ones too: a real scheduler, kill -9 at many moments, fifty swaps
+test-long: $(VENV)/.dev ## the long ones too: a real scheduler, kill -9 at many moments, fifty swaps, the real lines whole
 	@$(BIN)/python -m pytest -q $(ARGS)
 
 lint: $(VENV)/.lint ## ruff, mypy, layers, SQL style, dbt conventions

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
-import os
-import subprocess
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +12,9 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
+import warehouse_process
 
 import ingest
-
-PROJECT = Path(__file__).resolve().parents[2] / "dbt_project"
 
 
 @dataclass(frozen=True)
@@ -62,23 +58,8 @@ class Warehouse:
         return self.home / "state" / "snapshot"
 
     def dbt(self, command: str, *words: str) -> None:
-        """Run dbt in a process of its own; its last words are the message when it fails."""
-        env = dict(os.environ) | {"SELLTHROUGH_HOME": str(self.home), "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"}
-        target = self.home / "state" / "dbt"
-        done = subprocess.run(
-            [
-                *(sys.executable, "-m", "dbt.cli.main", "--quiet", "--no-use-colors", command, *words),
-                *("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)),
-                *("--target-path", str(target), "--log-path", str(target / "logs")),
-                *("--vars", f"{{snapshot_dir: '{self.snapshot_dir}'}}"),
-            ],
-            env=env,
-            cwd=self.home,
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
-        assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
+        """Run dbt."""
+        warehouse_process.Warehouse(self.home).dbt(command, *words)
 
     def build(self, *words: str) -> None:
         """Build the models that are named, and run the data tests that these suffice for."""

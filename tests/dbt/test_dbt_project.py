@@ -40,9 +40,9 @@ def empty_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Both phases built on nothing, then the unit tests run."""
     home = tmp_path_factory.mktemp("empty")
     BronzeFactory(home).snapshot(as_of=dt.date(2026, 1, 1))
-    with Warehouse(home) as warehouse:
-        warehouse.dbt("build", "--exclude-resource-type", "unit_test")
-        warehouse.dbt("test", "--selector", "unit")
+    warehouse = Warehouse(home)
+    warehouse.dbt("build", "--exclude-resource-type", "unit_test")
+    warehouse.dbt("test", "--selector", "unit")
     return home
 
 

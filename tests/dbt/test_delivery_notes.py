@@ -106,16 +106,16 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[int]]:
     home = tmp_path_factory.mktemp("notes")
     landed = inventory_warehouse.Warehouse(home)
     seqs: list[int] = []
-    with Warehouse(home) as warehouse:
-        for load in LOADS:
-            for name, vouchers in load.items():
-                path = home / "landing" / "tally_daybook" / name
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(f"<ENVELOPE><BODY><TALLYMESSAGE>{vouchers}</TALLYMESSAGE></BODY></ENVELOPE>")
-            report = landed.take_in(AS_OF, since_seq=seqs[-1] if seqs else 0)
-            assert (report.rejected, report.rejected_files) == (0, 0)
-            seqs.append(query_through(home))
-            warehouse.build(str(seqs[-1]), tests=True, select=SHOWN)
+    warehouse = Warehouse(home)
+    for load in LOADS:
+        for name, vouchers in load.items():
+            path = home / "landing" / "tally_daybook" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(f"<ENVELOPE><BODY><TALLYMESSAGE>{vouchers}</TALLYMESSAGE></BODY></ENVELOPE>")
+        report = landed.take_in(AS_OF, since_seq=seqs[-1] if seqs else 0)
+        assert (report.rejected, report.rejected_files) == (0, 0)
+        seqs.append(query_through(home))
+        warehouse.build(str(seqs[-1]), tests=True, select=SHOWN)
     return home, seqs
 
 

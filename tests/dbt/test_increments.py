@@ -15,7 +15,7 @@ from sellthrough.warehouse import PHASE_1, changed_nodes
 
 LOADS = 30
 BUILDS = (0, 1, 2, 4, 7, 11, 14, 19, 25, 29)
-FEW_BUILDS = (0, 4, 14, 29)
+FEW_BUILDS = (0, 4, 29)
 WHOLE = (14, 29)
 SHIFTED = {11: dt.timedelta(days=-6), 19: dt.timedelta(days=-10), 25: dt.timedelta(days=3)}
 HISTORIES = [
@@ -42,29 +42,27 @@ def built(
     history = History(BronzeFactory(home), seed)
     (anew / "state").mkdir()
     (anew / "state" / "snapshot").symlink_to(home / "state" / "snapshot")
+    increments, full = Warehouse(home), Warehouse(anew)
     seqs, shown = [], None
-    with Warehouse(home) as increments, Warehouse(anew) as full:
 
-        def build(label: str, as_of: dt.date | None, whole: bool, tests: bool) -> None:
-            nonlocal shown
-            before, shown = shown, history.bronze.snapshot(as_of=as_of, since=shown)
-            nodes = PHASE_1
-            if before:
-                feeds = {commit["feed"] for commit in history.bronze.commits[before["through_seq"] :]}
-                nodes = changed_nodes(feeds, as_of=before["as_of"] != shown["as_of"], quality=False)
-            increments.build(label, tests=tests, select=nodes)
-            if whole:
-                full.build(label, full=True)
+    def build(label: str, as_of: dt.date | None, whole: bool, tests: bool) -> None:
+        nonlocal shown
+        before, shown = shown, history.bronze.snapshot(as_of=as_of, since=shown)
+        nodes = PHASE_1
+        if before:
+            feeds = {commit["feed"] for commit in history.bronze.commits[before["through_seq"] :]}
+            nodes = changed_nodes(feeds, as_of=before["as_of"] != shown["as_of"], quality=False)
+        increments.build(label, tests=tests, select=nodes)
+        if whole:
+            full.build(label, full=True)
 
-        for load in range(LOADS):
-            seq = history.load(load)
-            if load in builds:
-                seqs.append(seq)
-                build(str(seq), None, whole=load in WHOLE, tests=load in WHOLE)
-            if load in SHIFTED and (load == 19 or builds == BUILDS):
-                build(
-                    f"{seq}-shifted", FIRST_DAY + dt.timedelta(days=load) + SHIFTED[load], whole=load == 19, tests=False
-                )
+    for load in range(LOADS):
+        seq = history.load(load)
+        if load in builds:
+            seqs.append(seq)
+            build(str(seq), None, whole=load in WHOLE, tests=load in WHOLE)
+        if load in SHIFTED and (load == 19 or builds == BUILDS):
+            build(f"{seq}-shifted", FIRST_DAY + dt.timedelta(days=load) + SHIFTED[load], whole=load == 19, tests=False)
     return home, anew, history, seqs
 
 
@@ -73,13 +71,15 @@ def test_incremental_and_full_builds_give_the_same_public_tables(built: tuple[Pa
     home, anew, _, _ = built
     connection = duckdb.connect()
     compared = 0
-    for folder in sorted((anew / "kept").iterdir()):
+    folders = sorted((anew / "kept").iterdir())
+    assert len(folders) >= 2
+    for folder in folders:
         for table in sorted(folder.iterdir()):
             compared += 1
             assert differing_rows(f"'{home / 'kept' / folder.name / table.name}'", f"'{table}'", connection) == 0, (
                 table.name
             )
-    assert compared >= 45
+    assert compared >= 15 * len(folders)
 
 
 def test_incremental_and_full_builds_give_the_same_tables_inside(built: tuple[Path, Path, History, list[int]]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,9 +25,7 @@ PERSONAL = {
 def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict]:
     """The models of the project by id, as dbt understands them."""
     home = tmp_path_factory.mktemp("parsed")
-    with Warehouse(home) as warehouse:
-        warehouse.dbt("parse")
-    manifest = json.loads((home / "state" / "dbt" / "target" / "manifest.json").read_text())
+    manifest = Warehouse(home).manifest()
     return {name: node for name, node in manifest["nodes"].items() if node["resource_type"] == "model"}
 
 
@@ -125,8 +122,7 @@ def test_no_value_of_a_tagged_column_is_in_what_is_published(tmp_path: Path) -> 
             ]
             bronze.commit(feed, [File("S1", rows, f"{feed}.csv")])
     bronze.snapshot(as_of=DAY)
-    with Warehouse(tmp_path) as warehouse:
-        warehouse.dbt("build", "--exclude-resource-type", "unit_test", "--exclude-resource-type", "test")
+    Warehouse(tmp_path).dbt("build", "--exclude-resource-type", "unit_test", "--exclude-resource-type", "test")
     tables = query(tmp_path, "select table_name from information_schema.tables where table_schema = 'reporting'")
 
     assert len(tables) >= 15

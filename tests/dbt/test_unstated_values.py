@@ -39,8 +39,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         [File("R1", [sale("S1", 3, 30, None), sale("S2", 4, 40, True), sale("S3", 2, None, False)], "p.csv")],
     )
     bronze.snapshot(as_of=DAY)
-    with Warehouse(home) as warehouse:
-        warehouse.build("one", select=("--select", "+sell_through_daily"))
+    Warehouse(home).build("one", select=("--select", "+sell_through_daily"))
     return home
 
 

@@ -99,12 +99,12 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[int]]:
     """The home after all three loads, and the last commit of each."""
     bronze = BronzeFactory(tmp_path_factory.mktemp("stories"))
     seqs = []
-    with Warehouse(bronze.home) as warehouse:
-        for load in (_first_load, _second_load, _third_load):
-            load(bronze)
-            bronze.snapshot(as_of=MARCH[7])
-            seqs.append(len(bronze.commits))
-            warehouse.build(str(seqs[-1]), select=SHOWN)
+    warehouse = Warehouse(bronze.home)
+    for load in (_first_load, _second_load, _third_load):
+        load(bronze)
+        bronze.snapshot(as_of=MARCH[7])
+        seqs.append(len(bronze.commits))
+        warehouse.build(str(seqs[-1]), select=SHOWN)
     return bronze.home, seqs
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from sellthrough import decisions, pipeline, steward
+import ingest
+from sellthrough import decisions, publish, steward, warehouse
 from sellthrough.settings import Settings
 
 FILES = {
@@ -23,14 +24,25 @@ FILES = {
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory) -> Settings:
-    """A home that was run, whose sheet of suggestions was accepted as it stands, and that was run again."""
+    """A home that published what landed, with the suggestions for the codes that nobody knows."""
     settings = Settings(home=tmp_path_factory.mktemp("steward"))
     for name, text in FILES.items():
         path = settings.landing / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    pipeline.run(settings)
+    ingest.run(settings.home)
+    warehouse.build(settings)
+    warehouse.alert(settings)
+    publish.publish(settings)
     return settings
+
+
+def decide(settings: Settings, taken: list[decisions.Decision]) -> None:
+    """Record decisions and publish what they make of the lines."""
+    decisions.record(settings, taken)
+    ingest.run(settings.home)
+    warehouse.build(settings)
+    publish.publish(settings)
 
 
 def shown(settings: Settings, query: str) -> list[tuple]:
@@ -55,8 +67,7 @@ def test_an_accepted_suggestion_restates_history_and_leaves_what_was_known_befor
     before = shown(settings, "select max(seq) from reporting.publication")[0][0]
 
     sheet = steward.sheet([{**row, "accept": row["suggested_code"]} for row in waiting])
-    decisions.record(settings, steward.accepted(sheet, decided_by="asha", reason="names and packs agree"))
-    pipeline.run(settings)
+    decide(settings, steward.accepted(sheet, decided_by="asha", reason="names and packs agree"))
 
     assert steward.queue(settings) == []
     assert shown(
@@ -80,7 +91,6 @@ def test_an_accepted_suggestion_restates_history_and_leaves_what_was_known_befor
 @pytest.mark.timeout(600)
 def test_a_decision_may_be_taken_back(settings: Settings):
     taken_back = decisions.mapping("SKU", "D1", "=77", None, decided_by="asha", reason="it was another soap")
-    decisions.record(settings, [taken_back])
-    pipeline.run(settings)
+    decide(settings, [taken_back])
 
     assert [(row["kind"], row["code"]) for row in steward.queue(settings)] == [("SKU", "=77")]
