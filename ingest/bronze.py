@@ -345,7 +345,11 @@ def _temporary(feed: Path) -> Path:
 
 def _write(table: pl.DataFrame, path: Path) -> None:
     table.rechunk().write_parquet(
-        path, compression="zstd", compression_level=COMPRESSION_LEVEL, row_group_size=ROW_GROUP
+        path,
+        compression="zstd",
+        compression_level=COMPRESSION_LEVEL,
+        row_group_size=ROW_GROUP,
+        statistics=False,
     )
 
 

@@ -123,7 +123,11 @@ class _Writer:
 
     def _work(self) -> None:
         register_io_source(self._source, schema=self._schema, is_pure=False).sink_parquet(
-            self.path, compression="zstd", compression_level=COMPRESSION_LEVEL, row_group_size=ROW_GROUP
+            self.path,
+            compression="zstd",
+            compression_level=COMPRESSION_LEVEL,
+            row_group_size=ROW_GROUP,
+            statistics=False,
         )
 
     def _source(

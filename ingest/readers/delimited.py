@@ -258,12 +258,11 @@ def _framed(body: bytes, head: _Head, reading: Reading, *, is_last: bool) -> tup
 
 def _trivial(body: bytes, head: _Head, reading: Reading) -> Framed | None:
     """The records where each line is one, with as many delimiters as the header has; else None."""
-    quote = reading.quote.encode() if reading.quote is not None else b""
-    if (reading.escape is not None and reading.escape.encode() in body) or _has_comment(body, reading):
+    quote, escape = ((sign or "").encode() for sign in (reading.quote, reading.escape))
+    held, is_ascii = _signs_of(body, bytes([0, _CARRIAGE_RETURN, *quote[:1], *escape[:1], *_BLANKS]))
+    if (escape and escape[0] in held and escape in body) or _has_comment(body, reading) or 0 in held:
         return None
-    if NUL.encode() in body:
-        return None
-    if b"\r" in body:
+    if _CARRIAGE_RETURN in held:
         body = body.replace(b"\r\n", b"\n")
         if b"\r" in body:
             return None
@@ -273,11 +272,11 @@ def _trivial(body: bytes, head: _Head, reading: Reading) -> Framed | None:
         return None
     if body and not body.endswith(b"\n"):
         body += b"\n"
-    if quote and quote in body:
+    if quote and quote[0] in held and quote in body:
         return _bare(body, quote, head, reading)
     signs = np.frombuffer(body, dtype=np.uint8)
-    padded = not body.isascii() and any(blank[:1] in body and blank in body for blank in _WIDE_BLANKS)
-    blanks = [blank for blank in _BLANKS if bytes([blank]) in body]
+    padded = not is_ascii and any(blank[:1] in body and blank in body for blank in _WIDE_BLANKS)
+    blanks = [blank for blank in _BLANKS if blank in held]
     ends: list[npt.NDArray[np.int64]] = []
     plain = True
     start = 0
@@ -298,6 +297,17 @@ def _trivial(body: bytes, head: _Head, reading: Reading) -> Framed | None:
         ends.append(at + start)
         start = stop
     return _of_body(body, np.concatenate(ends) if ends else _NO_LINES, head, reading, padded=padded, plain=plain)
+
+
+def _signs_of(body: bytes, signs: bytes) -> tuple[set[int], bool]:
+    """Which of the signs stand in a text, and whether it is ASCII; told stretch by stretch, so that each is read from memory once."""
+    held: set[int] = set()
+    is_ascii = True
+    for start in range(0, len(body), _WINDOW):
+        stretch = body[start : start + _WINDOW]
+        held.update([sign for sign in signs if sign not in held and sign in stretch])
+        is_ascii = is_ascii and stretch.isascii()
+    return held, is_ascii
 
 
 def _bare(body: bytes, quote: bytes, head: _Head, reading: Reading) -> Framed | None:
@@ -361,11 +371,12 @@ def _is_plain(signs: npt.NDArray[np.uint8], edges: npt.NDArray[np.bool_]) -> boo
     """
     points = signs == ord(".")
     inner = max(0, len(signs) - PLAIN_DECIMALS - 1)
-    near = edges[1 : 1 + inner]
-    for distance in range(2, PLAIN_DECIMALS + 2):
-        near = near | edges[distance : distance + inner]
+    near = edges[3 : 3 + inner]  # behind two decimals, as most amounts have them
     if (points[:inner] > near).any():
-        return False
+        for distance in range(1, PLAIN_DECIMALS + 2):
+            near = near | edges[distance : distance + inner]
+        if (points[:inner] > near).any():
+            return False
     # from the point on: it, a slash, and the digits
     return not (((signs | 32) == ord("e"))[1:] & (signs - ord(".") < 12)[:-1]).any()
 
