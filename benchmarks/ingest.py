@@ -87,7 +87,7 @@ def main() -> None:
     options.add_argument("--small-files", type=int, default=5000, help="small files; 0: leave this part out")
     options.add_argument("--small-lines", type=int, default=30, help="lines of a small file")
     options.add_argument("--senders", type=int, default=200, help="senders of the small files")
-    options.add_argument("--repeat", type=int, default=2)
+    options.add_argument("--repeat", type=int, default=4)
     options.add_argument("--folder", type=Path, help="where the files are made; default: a temporary folder")
     options.add_argument("--json", action="store_true")
     options.add_argument("--side", choices=tuple(_SIDES), help=argparse.SUPPRESS)

@@ -105,8 +105,7 @@ def _recast(
 
 def _cast_any(column: Column, text: pl.Series, formats: Formats, numbers: Numbers, implied_decimals: int) -> pl.Series:
     number = plain_number(pl.col("text"), numbers, implied_decimals) if column.kind in NUMERIC else pl.col("text")
-    frame = text.to_frame("text").select(number.alias("text"))
-    return frame.select(typed(column, pl.col("text"), formats).alias("value")).to_series()
+    return _series(text, typed(column, number, formats))
 
 
 def _first_that_fits(column: Column, text: pl.Series, formats: Formats, numbers: Numbers) -> pl.Series:

@@ -91,8 +91,11 @@ class _Writer:
         self._put(self._with_dictionaries(frame).select(list(self._schema)))
 
     def _with_dictionaries(self, frame: pl.DataFrame) -> pl.DataFrame:
-        for name, dtype in self._same.items():
-            if not frame[name].eq_missing(pl.Series(dtype.categories[:1])).all():
+        equal = frame.select(
+            pl.col(name).eq_missing(pl.lit(dtype.categories[0])).all() for name, dtype in self._same.items()
+        )
+        for name in self._same:
+            if not equal[name].item():
                 raise AssertionError(f"{self.path.name} does not have the same in all rows of {name}")
         return frame.with_columns(
             pl.lit(dtype.categories[0]).cast(dtype).alias(name) for name, dtype in self._same.items()
