@@ -224,12 +224,14 @@ class Tolerance:
         slope: how far the gradient of a changepoint that is still zero may exceed its Laplace prior's 1 / tau, as a
             share of it.
         max_sweeps: after so many sweeps a series is given back as not converged.
+        further_starts: from so many starts besides the series' mean the optimum of a multiplicative model is looked for; 7 at most.
     """
 
     objective: float = 1e-4
     slope: float = 0.01
     max_sweeps: int = 200
+    further_starts: int = 6
 
 
 DEFAULT_TOLERANCE = Tolerance()
-TIGHT_TOLERANCE = Tolerance(objective=1e-8, slope=1e-5, max_sweeps=1000)
+TIGHT_TOLERANCE = Tolerance(objective=1e-8, slope=1e-5, max_sweeps=1000, further_starts=7)

@@ -55,9 +55,11 @@ OTHER_TRENDS = (
     (0.95, 1.0, 2.0),
     (0.5, 0.0, 15.0),
     (0.5, 10.0, 15.0),
+    (0.5, -5.0, 60.0),
 )
 """Further starts for multiplicative models: where the trend crosses zero, as a share of the history; by what its slope is
-multiplied from there on (1: a straight line, 0: stays at zero); how many nats above the optimum from the mean the start may lie.
+multiplied from there on (1: a straight line, 0: stays at zero, below 0: turns back); how many nats above the optimum from the mean
+the start may lie. The last one costs as much as all others, so that the default tolerance leaves it out.
 """
 TRIED_TOGETHER = 4
 """Further starts that are followed together, times the number of series: it bounds the memory that they take."""
@@ -494,9 +496,10 @@ def _try_other_trends(problem: Problem, start: _Batch, tolerance: Tolerance, res
 
     Where features multiply the trend, such trends lie beyond a barrier: the way to them from the mean leads uphill.
     """
-    trends = [_best_along(problem, start, _crossing_zero(problem, *shape)) for *shape, _ in OTHER_TRENDS]
+    others = OTHER_TRENDS[: tolerance.further_starts]
+    trends = [_best_along(problem, start, _crossing_zero(problem, *shape)) for *shape, _ in others]
     parameters, objective, variance = (np.stack(parts) for parts in zip(*trends, strict=True))
-    near = np.array([nats for *_, nats in OTHER_TRENDS])
+    near = np.array([nats for *_, nats in others])
     which, rows = np.nonzero(objective < result.objective + near[:, None])
     bar = result.objective - tolerance.objective
     size = TRIED_TOGETHER * len(bar)

@@ -97,6 +97,15 @@ def test_a_small_trend_under_a_large_season_is_found_where_it_fits_a_multiplicat
     assert found.objective[0] < objective(of, 0, small_trend, sigma=0.17)
 
 
+def test_the_tight_tolerance_looks_for_the_optimum_of_a_multiplicative_model_from_one_more_start():
+    drawn = [np.random.default_rng(seed).gamma(0.25, 1, 60).round(1) for seed in range(190, 200)]
+    of = problem(np.stack([series / series.max() for series in drawn]), multiplicative=True)
+    found = solve(of, TIGHT_TOLERANCE).objective
+    fewer = solve(of, replace(TIGHT_TOLERANCE, further_starts=6)).objective
+    assert (found <= fewer + 1e-6).all()
+    assert (found < fewer - 0.5).any()
+
+
 def test_changepoints_that_are_not_needed_are_exactly_zero():
     line = np.linspace(0.2, 1, 60) + np.random.default_rng(1).normal(0, 0.2, 60)
     bent = np.where(np.arange(60) < 30, 0.2, 0.2 + 0.8 * np.linspace(-1, 1, 60))
