@@ -230,7 +230,7 @@ class Tolerance:
     objective: float = 1e-4
     slope: float = 0.01
     max_sweeps: int = 200
-    further_starts: int = 6
+    further_starts: int = 5
 
 
 DEFAULT_TOLERANCE = Tolerance()

@@ -59,7 +59,7 @@ OTHER_TRENDS = (
 )
 """Further starts for multiplicative models: where the trend crosses zero, as a share of the history; by what its slope is
 multiplied from there on (1: a straight line, 0: stays at zero, below 0: turns back); how many nats above the optimum from the mean
-the start may lie. The last one costs as much as all others, so that the default tolerance leaves it out.
+the start may lie. The last two cost as much as all others, so that the default tolerance leaves them out.
 """
 TRIED_TOGETHER = 4
 """Further starts that are followed together, times the number of series: it bounds the memory that they take."""
