@@ -21,7 +21,7 @@ from ingest.enrichment import Geography
 from ingest.errors import FileUnreadable, printable
 from ingest.layout import FileWarning, Layout, later, lay_out, vanished
 from ingest.limits import DEFAULT, Limits
-from ingest.normalise import Normalised, Plan, cell, keyed, normalise, plan
+from ingest.normalise import Normalised, Plan, cell, is_unescaped, keyed, normalise, plan
 from ingest.profiles import SOLE, Period, Reading, Route
 from ingest.readers import Framed, column_names, delimited, read, read_pieces
 from ingest.spool import Spool
@@ -346,14 +346,7 @@ def _of_one_file(plan: Plan | None) -> list[str]:
     """Columns that hold the same in all rows of a file: its name, its sender, and what is taken from the sender."""
     if plan is None or plan.reading.sender.column:
         return ["_file"]
-    put = {name for override in plan.reading.overrides for name in override.put}
-    put |= {enrichment.point_in_polygon.into for enrichment in plan.reading.enrich}
-    sender = pl.col("_sender")
-    return [
-        "_file",
-        "_sender",
-        *(name for name, text in plan.texts.items() if text.meta.eq(sender) and name not in put),
-    ]
+    return ["_file", "_sender", *plan.of_sender]
 
 
 def _assembled(
@@ -493,24 +486,25 @@ def _count_rows(
     day = pl.col("business_date") if contract.is_dated else pl.lit(None, pl.Date)
     hashes = rows.drop("_f", *empty).hash_rows(seed=1)
     counted = rows.select("_f", "_sender", day.alias("day"), hashes.alias("hash"), _KEY_HASH.alias("key"))
-    found = counted.group_by("_f").agg(
-        pl.len(),
-        pl.col("day").drop_nulls().unique(),
-        pl.col("_sender").unique(),
-        pl.col("hash").sum(),
-    )
-    for (place,), keys in counted.select("_f", "key").partition_by("_f", as_dict=True).items():
-        tallies[pieces[place].source.name].keys.append(keys["key"].to_numpy())
-    for place, count, days, senders, hashes in found.iter_rows():
+    days, senders, total = pl.col("day").drop_nulls().unique(), pl.col("_sender").unique(), pl.col("hash").sum()
+    if len(pieces) == 1:
+        found = counted.select(pl.first("_f"), pl.len(), days.implode(), senders.implode(), total)
+        parts = [counted]
+    else:
+        found = counted.group_by("_f").agg(pl.len(), days, senders, total)
+        parts = counted.select("_f", "key").partition_by("_f")
+    for part in parts:
+        tallies[pieces[part["_f"][0]].source.name].keys.append(part["key"].to_numpy())
+    for place, count, own_days, own_senders, own_hashes in found.iter_rows():
         tally = tallies[pieces[place].source.name]
         tally.loaded += count
-        tally.dates.update(days)
-        tally.senders.update(sender for sender in senders if sender is not None)
+        tally.dates.update(own_days)
+        tally.senders.update(sender for sender in own_senders if sender is not None)
         named_from, named_to = covered_dates(pieces[place].source, reading.period)
-        if named_from and named_to and days and (min(days) < named_from or max(days) > named_to):
+        if named_from and named_to and own_days and (min(own_days) < named_from or max(own_days) > named_to):
             own = counted.filter(pl.col("_f") == place)["day"]
             tally.outside += int((~own.is_between(named_from, named_to)).sum())
-        tally.add(0, count, hashes)
+        tally.add(0, count, own_hashes)
 
 
 def _digest_rejects(rejects: pl.DataFrame, tallies: Mapping[str, _Tally]) -> None:
@@ -725,15 +719,22 @@ def _judge(
     rejected[[finding.row for finding in findings]] = True
     keys = _told_keys(findings, normalised.frame, key, reading, contract)
     untold = ~(pl.col("_broken") | pl.col("_unrouted")) & ~pl.col("row").is_in(list(keys)) & pl.Series(rejected)
-    for place in (*of_no_feed, *raw.with_row_index("row").filter(untold)["_f"]):
+    for place in (*of_no_feed, *raw.select("_f", "_broken", "_unrouted").with_row_index("row").filter(untold)["_f"]):
         tallies[pieces[place].source.name].untold += 1
     _count_others(raw, rejected, pieces, tallies)
     frame = normalised.frame.with_columns(flag_mask(broken).alias("_flags"), raw["_f"], raw["_record"])
     loaded = is_record & ~pl.Series(rejected)
-    rows = keyed(frame if loaded.all() else frame.filter(loaded), key)
+    rows = keyed(frame if loaded.all() else frame.filter(loaded), key, _unescaped([pieces[place] for place in places]))
     _count_rows(rows, normalised.empty, pieces, reading, contract, tallies)
     absent = frozenset(name for name in normalised.empty if not contract.column(name).required)
     return _Part(rows, _reject_rows(findings, raw, normalised.frame["_sender"], keys, pieces), absent)
+
+
+def _unescaped(pieces: Sequence[_Piece]) -> frozenset[str]:
+    """Columns of pieces with one header that are known to hold nothing that a natural key escapes."""
+    plan = pieces[0].plan
+    of_cells = plan.unescaped if not any(piece.framed.escapes for piece in pieces) else frozenset[str]()
+    return of_cells | (plan.of_sender if is_unescaped(piece.source.sender for piece in pieces) else frozenset())
 
 
 def _told_keys(
@@ -845,7 +846,8 @@ def _routed(raw: pl.DataFrame, layout: Layout, route: Route) -> tuple[pl.DataFra
             .then(pl.format("{} {}", pl.lit(name), _held(layout, name).fill_null("is empty")))
             .otherwise(reason)
         )
-    raw = raw.with_columns(reason.alias("_left_out"))
+    if route.leave_out:
+        raw = raw.with_columns(reason.alias("_left_out"))
     if route.wheres == ({},):
         return raw.with_columns(pl.lit(False).alias("_unrouted")), raw.filter("_broken")["_f"].to_list()
     owner = pl.lit(None, dtype=pl.Int32)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -13,7 +13,7 @@ from ingest.contracts import Column, Contract
 from ingest.enrichment import Geography, point_in_polygon
 from ingest.layout import Layout
 from ingest.profiles import UNITS, Derive, Override, Reading, Split
-from ingest.readers.framed import PLAIN_DECIMALS
+from ingest.readers.framed import ESCAPED, PLAIN_DECIMALS
 
 SIGNED = (
     *("qty", "free_qty", "qty_base_stated", "gross_value", "value_net", "document_total_value", "round_off_value"),
@@ -21,6 +21,7 @@ SIGNED = (
     *("tax_value", "cgst_value", "sgst_value", "igst_value", "cess_value"),
 )
 """Columns that are negative on a credit note."""
+_ESCAPED = f"[{re.escape(ESCAPED)}]"
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,8 @@ class Plan:
         empty: columns of which nobody states anything.
         spellings: per column the values by the upper case of what stands for them.
         as_sent: columns whose texts are cells of the files, or parts of them, and nothing else.
+        of_sender: columns whose text is the sender that is known without opening the file.
+        unescaped: columns that hold none of ESCAPED unless a cell does.
         taken: what is computed first, over the raw frame.
     """
 
@@ -62,6 +65,8 @@ class Plan:
     empty: frozenset[str]
     spellings: dict[str, dict[str, str]]
     as_sent: frozenset[str]
+    of_sender: frozenset[str]
+    unescaped: frozenset[str]
     taken: tuple[pl.Expr, ...]
 
 
@@ -72,6 +77,8 @@ def plan(layout: Layout, reading: Reading, contract: Contract) -> Plan:
         name: pl.select(text.alias(name)).to_series() for name, text in texts.items() if not text.meta.root_names()
     }
     spellings = {column.name: _spellings(column, reading, contract) for column in contract.columns}
+    put = {name for override in reading.overrides for name in override.put}
+    put |= {enrichment.point_in_polygon.into for enrichment in reading.enrich}
     return Plan(
         layout=layout,
         reading=reading,
@@ -88,6 +95,11 @@ def plan(layout: Layout, reading: Reading, contract: Contract) -> Plan:
             and column.default is None
             and not spellings[column.name]
         ),
+        of_sender=frozenset(name for name, text in texts.items() if text.meta.eq(pl.col("_sender"))) - put,
+        unescaped=frozenset(
+            name for name in layout.cells if is_unescaped(_stated(contract.column(name), spellings[name], reading))
+        )
+        - put,
         taken=(
             *(texts[name].alias(name) for name in contract.names if name not in stated),
             *(_is_unsplit(split, layout).alias(f"_unsplit_{index}") for index, split in enumerate(reading.split)),
@@ -169,16 +181,35 @@ def natural_key(columns: tuple[str, ...]) -> pl.Expr:
     return pl.concat_str(parts, separator="|")
 
 
-def keyed(frame: pl.DataFrame, columns: tuple[str, ...]) -> pl.DataFrame:
-    """The frame with its natural key as `_key`; values are escaped only where one of them has something to escape."""
-    texts = [pl.col(name).str.contains(r"[|\\]").any() for name in columns if frame.schema[name] == pl.String]
-    if texts and frame.select(pl.any_horizontal(texts)).item():
+def is_unescaped(texts: Iterable[str]) -> bool:
+    """Whether none of the texts has something that a natural key escapes."""
+    return not any(sign in text for text in texts for sign in ESCAPED)
+
+
+def keyed(frame: pl.DataFrame, columns: tuple[str, ...], unescaped: Collection[str] = ()) -> pl.DataFrame:
+    """The frame with its natural key as `_key`; values are escaped only where one of them has something to escape.
+
+    Args:
+        unescaped: columns that are known to have nothing to escape.
+    """
+    unsure = [name for name in columns if frame.schema[name] == pl.String and name not in unescaped]
+    if unsure and frame.select(pl.any_horizontal(pl.col(unsure).str.contains(_ESCAPED).any())).item():
         return frame.with_columns(natural_key(columns).alias("_key"))
-    parts = [pl.col(name).cast(pl.String) for name in columns]
-    filled = [
-        part.fill_null("") if frame[name].null_count() else part for name, part in zip(columns, parts, strict=True)
-    ]
-    return frame.with_columns(pl.concat_str(filled, separator="|").alias("_key"))
+    texts = [_as_text(frame[name]) for name in columns]
+    filled = [text.fill_null("") if text.null_count() else text for text in texts]
+    return frame.with_columns(pl.select(pl.concat_str(filled, separator="|").alias("_key")).to_series())
+
+
+def _as_text(values: pl.Series) -> pl.Series:
+    """Values as text; small numbers, as lines have them, are looked up."""
+    if values.dtype == pl.String:
+        return values
+    least, most = values.min(), values.max()
+    if values.dtype != pl.Int64 or not isinstance(least, int) or not isinstance(most, int):
+        return values.cast(pl.String)
+    if least < 0 or most > values.len():
+        return values.cast(pl.String)
+    return pl.Series(range(most + 1), dtype=pl.Int64).cast(pl.String).gather(values)
 
 
 def _text(column: Column, layout: Layout, reading: Reading) -> pl.Expr:
@@ -250,6 +281,14 @@ def _spellings(column: Column, reading: Reading, contract: Contract) -> dict[str
             common | spellings | {spelling.upper(): unit for unit, known in reading.units.items() for spelling in known}
         )
     return spellings
+
+
+def _stated(column: Column, spellings: Mapping[str, str], reading: Reading) -> Iterator[str]:
+    """What may stand in a column besides its cells."""
+    yield from spellings.values()
+    yield reading.defaults.get(column.name, column.default) or ""
+    if column.name in reading.derive:
+        yield from reading.derive[column.name].prefixes.values()
 
 
 def _spelled(text: pl.Series, spellings: Mapping[str, str]) -> pl.Series:

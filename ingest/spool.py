@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 from polars.io.plugins import register_io_source
 
-ROW_GROUP = 250_000
+ROW_GROUP = 122_880
 """Most rows of a row group of Parquet."""
 
 COMPRESSION_LEVEL = 1

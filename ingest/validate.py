@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from ingest.contracts import Column, Contract, Rule, breaks, columns_of
+from ingest.contracts import Column, Contract, Rule, breaks, columns_of, is_strict
 from ingest.layout import Layout
 from ingest.normalise import Normalised
 from ingest.profiles import Reading
@@ -72,11 +72,17 @@ def masked(text: pl.Expr) -> pl.Expr:
 def judge(frame: pl.DataFrame, contract: Contract) -> Broken:
     """The rows that break each rule, for the rules that any row breaks.
 
-    Where nothing stands in any of a rule's columns it says the same of every row, so that one row tells.
+    Where nothing stands in any of a rule's columns it says the same of every row, so that one row tells. A strict rule says nothing where
+    nothing stands in one of them.
     """
     filled = {name for name in contract.names if frame[name].null_count() < frame.height}
-    on_values = [rule for rule in contract.rules if filled & set(columns_of(rule.expression))]
-    on_nothing = [rule for rule in contract.rules if rule not in on_values]
+    told = [
+        rule
+        for rule in contract.rules
+        if not is_strict(rule.expression) or filled.issuperset(columns_of(rule.expression))
+    ]
+    on_values = [rule for rule in told if filled & set(columns_of(rule.expression))]
+    on_nothing = [rule for rule in told if rule not in on_values]
     first = _masks(frame.head(1), on_nothing)
     masks = _masks(frame, on_values) | {
         rule: mask.new_from_index(0, frame.height) for rule, mask in first.items() if mask.any()

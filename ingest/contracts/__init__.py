@@ -2,7 +2,7 @@
 
 from ingest.contracts.load import load_contracts, parse_contract
 from ingest.contracts.model import ENVELOPE, FEED_ORDER, REJECTS, Column, Contract, DatasetRule, Rule
-from ingest.contracts.rules import FRAMING_RULES, breaks, columns_of, flags
+from ingest.contracts.rules import FRAMING_RULES, breaks, columns_of, flags, is_strict
 
 __all__ = [
     "ENVELOPE",
@@ -16,6 +16,7 @@ __all__ = [
     "breaks",
     "columns_of",
     "flags",
+    "is_strict",
     "load_contracts",
     "parse_contract",
 ]

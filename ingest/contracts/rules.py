@@ -58,6 +58,9 @@ FRAMING_RULES = {
 
 
 _FUNCTION = re.compile(r"\s*([A-Z0-9_]+_CHECK_DIGIT)\s*\(\s*(\w+)\s*\)\s*")
+_WORD = re.compile(r"[A-Za-z_]\w*")
+_STRICT_WORDS = frozenset({"ABS", "CAST", "AS", "DOUBLE"})
+_EQUAL_WHERE_BOTH_ARE_NULL = "<=>"
 _LONGEST_GS1 = 18
 _IMEI = 15
 
@@ -82,6 +85,13 @@ def compiled(expression: str) -> pl.Expr:
 def columns_of(expression: str) -> tuple[str, ...]:
     """The columns that an expression names, each once."""
     return tuple(dict.fromkeys(compiled(expression).meta.root_names()))
+
+
+@lru_cache(maxsize=4096)
+def is_strict(expression: str) -> bool:
+    """Whether the outcome is known to be null wherever one of the columns is, as that of arithmetic and comparisons is."""
+    known = {*columns_of(expression), *_STRICT_WORDS}
+    return known.issuperset(_WORD.findall(expression)) and _EQUAL_WHERE_BOTH_ARE_NULL not in expression
 
 
 def gs1_check_digit(text: pl.Expr) -> pl.Expr:

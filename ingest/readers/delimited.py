@@ -22,7 +22,7 @@ import polars as pl
 
 from ingest.errors import FileUnreadable
 from ingest.limits import DEFAULT, Limits, refuse_columns
-from ingest.readers.framed import PLAIN_DECIMALS, Broken, Framed, column_names, join_headers, no_header
+from ingest.readers.framed import ESCAPED, PLAIN_DECIMALS, Broken, Framed, column_names, join_headers, no_header
 
 if TYPE_CHECKING:
     from ingest.profiles import Reading
@@ -36,6 +36,7 @@ _LINE_FEED, _CARRIAGE_RETURN = 10, 13
 NUL = "\0"
 HOLDS_NUL = "holds a NUL character, so that the record may be damaged"
 _BLANKS = b" \t\x0b\x0c"
+_ESCAPED = ESCAPED.encode()
 _WIDE_BLANKS = tuple(
     prefix.encode()[:size]
     for prefix, size in (("\x85", 2), ("\xa0", 2), ("\u1680", 3), ("\u2000", 2), ("\u205f", 3), ("\u3000", 3))
@@ -259,7 +260,7 @@ def _framed(body: bytes, head: _Head, reading: Reading, *, is_last: bool) -> tup
 def _trivial(body: bytes, head: _Head, reading: Reading) -> Framed | None:
     """The records where each line is one, with as many delimiters as the header has; else None."""
     quote, escape = ((sign or "").encode() for sign in (reading.quote, reading.escape))
-    held, is_ascii = _signs_of(body, bytes([0, _CARRIAGE_RETURN, *quote[:1], *escape[:1], *_BLANKS]))
+    held, is_ascii = _signs_of(body, bytes([0, _CARRIAGE_RETURN, *quote[:1], *escape[:1], *_BLANKS, *_ESCAPED]))
     if (escape and escape[0] in held and escape in body) or _has_comment(body, reading) or 0 in held:
         return None
     if _CARRIAGE_RETURN in held:
@@ -296,7 +297,9 @@ def _trivial(body: bytes, head: _Head, reading: Reading) -> Framed | None:
         plain = plain and _is_plain(window, edges)
         ends.append(at + start)
         start = stop
-    return _of_body(body, np.concatenate(ends) if ends else _NO_LINES, head, reading, padded=padded, plain=plain)
+    lines = np.concatenate(ends) if ends else _NO_LINES
+    escapes = not held.isdisjoint({*_ESCAPED} - {*delimiter})
+    return _of_body(body, lines, head, reading, padded=padded, plain=plain, escapes=escapes)
 
 
 def _signs_of(body: bytes, signs: bytes) -> tuple[set[int], bool]:
@@ -351,6 +354,7 @@ def _of_body(
     *,
     padded: bool = False,
     plain: bool = False,
+    escapes: bool = False,
 ) -> Framed:
     return Framed(
         header=head.header,
@@ -361,6 +365,7 @@ def _of_body(
         delimiter=reading.delimiter,
         padded=padded,
         plain=plain,
+        escapes=escapes,
     )
 
 

@@ -14,6 +14,8 @@ from ingest.errors import FileUnreadable
 
 PLAIN_DECIMALS = 3
 """Decimals that every column of decimal numbers has room for, as a rule."""
+ESCAPED = "|\\"
+"""Signs that are escaped where a value is part of a natural key."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,7 @@ class Framed:
         ends: where the lines of `body` end.
         padded: cells may have blanks around them, or be empty instead of null.
         plain: it is known that no number in it has an exponent, or more than PLAIN_DECIMALS decimals behind a point.
+        escapes: a cell may hold one of ESCAPED.
         lines: line of each entry, where framing is not trivial.
         broken: broken stretches by index of the entry.
         source: lines of the file, for raw text.
@@ -98,6 +101,7 @@ class Framed:
     delimiter: str = ","
     padded: bool = True
     plain: bool = False
+    escapes: bool = True
     cells: pl.DataFrame | None = None
     lines: Sequence[int] | None = None
     broken: dict[int, Broken] = field(default_factory=dict)

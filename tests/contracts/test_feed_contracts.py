@@ -9,10 +9,13 @@ from pathlib import Path
 import polars as pl
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from ingest.contracts import breaks, columns_of, load_contracts, parse_contract
+from ingest.contracts import breaks, columns_of, is_strict, load_contracts, parse_contract
 from ingest.contracts.lint import lint
 from ingest.contracts.load import parse_contract as parse
+from ingest.contracts.rules import compiled
 from ingest.errors import ContractInvalid
 from ingest.overlay import SHIPPED
 from ingest.profiles import Catalogue
@@ -511,6 +514,61 @@ def test_a_rule_means_what_it_says(feed, name, column, row, broken):
     frame = pl.DataFrame([row], schema={key: contract.column(key).dtype for key in row})
 
     assert frame.select(breaks(rule)).item() is broken
+
+
+STRICT = sorted(
+    {
+        (feed, rule.expression)
+        for feed, contract in CONTRACTS.items()
+        for rule in contract.rules
+        if is_strict(rule.expression)
+    }
+)
+VALUES = {
+    pl.String: st.text(max_size=2),
+    pl.Boolean: st.booleans(),
+    pl.Date: st.dates(),
+    pl.Datetime: st.datetimes(),
+    pl.Float64: st.floats(-1000, 1000),
+    pl.Int64: st.integers(-1000, 1000),
+    pl.Decimal: st.decimals(-1000, 1000, places=2),
+}
+
+
+@settings(deadline=None)
+@given(st.data())
+def test_a_strict_rule_says_nothing_where_a_column_is_empty(data):
+    feed, expression = data.draw(st.sampled_from(STRICT))
+    names = columns_of(expression)
+    dtypes = {name: CONTRACTS[feed].column(name).dtype for name in names}
+    row = {name: data.draw(VALUES[dtype.base_type()]) for name, dtype in dtypes.items()}
+    empty = data.draw(st.sets(st.sampled_from(names), min_size=1))
+
+    frame = pl.DataFrame([row | dict.fromkeys(empty)], schema=dtypes)
+
+    assert frame.select(compiled(expression)).item() is None
+
+
+@pytest.mark.parametrize(
+    ("expression", "strict"),
+    [
+        ("a >= b", True),
+        ("ABS(CAST(a AS DOUBLE) * b / 100 - c) <= 1.5", True),
+        ("a + b <> c", True),
+        ("a <=> b", False),
+        ("a IS NULL OR a > b", False),
+        ("a is null or a > b", False),
+        ("COALESCE(a, b) > 0", False),
+        ("a IN (1, 2)", False),
+        ("a > b AND c > b", False),
+        ("NOT a > b", False),
+        ("a = 'x'", False),
+        ("CASE WHEN a > b THEN c > b ELSE TRUE END", False),
+        ("GS1_CHECK_DIGIT(a)", False),
+    ],
+)
+def test_only_arithmetic_and_comparisons_are_known_to_be_strict(expression, strict):
+    assert is_strict(expression) is strict
 
 
 def test_every_rule_of_a_contract_has_a_case():

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
+from decimal import Decimal
+
 import polars as pl
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ingest.casting import Formats, Numbers, by_distinct, cast, plain_number, typed
-from ingest.contracts import load_contracts
+from ingest.contracts import breaks, columns_of, load_contracts
 from ingest.normalise import keyed, natural_key
 from ingest.profiles import Reading
 from ingest.readers import delimited
 from ingest.readers.framed import PLAIN_DECIMALS
+from ingest.validate import judge
 
 GENTLE = settings(deadline=None)
-COLUMNS = {column.name: column for column in load_contracts()["dms_invoice_line"].columns}
+CONTRACT = load_contracts()["dms_invoice_line"]
+COLUMNS = {column.name: column for column in CONTRACT.columns}
 
 
 NUMBER_LIKE = st.text(alphabet=st.sampled_from("0123456789+-.eE,_ xinfa"), max_size=14)
@@ -138,9 +143,93 @@ def test_texts_are_mapped_by_their_distinct_values_as_one_by_one(texts):
 KEY_PART = st.text(alphabet=st.sampled_from("ab|\\"), max_size=3)
 
 
+KEY_NUMBER = st.one_of(st.none(), st.integers(-1, 9))
+
+
 @GENTLE
-@given(st.lists(st.tuples(st.one_of(st.none(), KEY_PART), st.integers(0, 9)), min_size=1, max_size=5))
+@given(st.lists(st.tuples(st.one_of(st.none(), KEY_PART), KEY_NUMBER), min_size=1, max_size=5))
+@example([(None, None)])
+@example([("a", 0), ("b", 1)])
 def test_a_key_is_escaped_only_where_it_must_be_and_is_always_the_same(rows):
     frame = pl.DataFrame(rows, schema={"a": pl.String, "n": pl.Int64}, orient="row")
 
     assert keyed(frame, ("a", "n"))["_key"].to_list() == frame.select(natural_key(("a", "n"))).to_series().to_list()
+
+
+def test_columns_that_have_nothing_to_escape_are_not_looked_through():
+    frame = pl.DataFrame({"a": ["x|y"], "b": ["z"]})
+
+    assert keyed(frame, ("a", "b"), {"b"})["_key"].to_list() == ["x\\|y|z"]
+    assert keyed(frame, ("a", "b"), {"a", "b"})["_key"].to_list() == ["x|y|z"]
+
+
+@pytest.mark.parametrize(
+    ("text", "delimiter", "escapes"),
+    [
+        ("a,b\n1,2\n", ",", False),
+        ("a,b\n1,x|y\n", ",", True),
+        ("a,b\n1,x\\y\n", ",", True),
+        ('a,b\n1,"x|y"\n', ",", True),
+        ("a|b\n1|2\n", "|", False),
+        ("a|b\n1|x\\y\n", "|", True),
+    ],
+)
+def test_a_text_tells_whether_a_cell_has_something_to_escape(text, delimiter, escapes):
+    assert delimited.frame(text.encode(), Reading(files=("*",), delimiter=delimiter)).escapes is escapes
+
+
+@pytest.mark.parametrize(
+    ("settings_of_profile", "sender", "document_no"),
+    [
+        ("", "D1", "A|1"),
+        ("", "D|1", "A"),
+        ("defaults: {document_no: 'N|1'}", "D1", ""),
+        ("values: {document_no: {A: 'N|1'}}", "D1", "A"),
+        ("derive: {document_no: {column: sender_sku_code, prefixes: {S: 'P|1'}}}", "D1", "A"),
+        ("overrides: [{sender: D1, set: {document_no: 'O|1'}}]", "D1", "A"),
+        ("overrides: [{sender: D1, set: {distributor_code: 'O|1'}}]", "D1", "A"),
+    ],
+)
+def test_a_key_is_escaped_wherever_its_parts_come_from(landing, invoice, settings_of_profile, sender, document_no):
+    if settings_of_profile:
+        landing.config("profiles/csv_generic.yaml", settings_of_profile)
+    lines = invoice((document_no, 1, "2026-03-01", "1", "9.50"), ("B", 1, "2026-03-02", "2", "9.50"))
+    landing.put(f"csv_generic/{sender}/dms_invoice_line.csv", lines)
+    landing.run()
+
+    rows = landing.rows()
+    assert "\\|" in rows["_key"][0]
+    assert rows["_key"].to_list() == rows.select(natural_key(CONTRACT.key)).to_series().to_list()
+
+
+RULED = sorted({name for rule in CONTRACT.rules for name in columns_of(rule.expression)})
+VALUES = {
+    "string": ("INVOICE", "CREDIT_NOTE", "EA", "x"),
+    "decimal": (Decimal(-5), Decimal(0), Decimal(9), Decimal(10)),
+    "date": (date(2026, 1, 1), date(2026, 2, 1)),
+    "boolean": (True, False),
+    "timestamp": (datetime(2026, 1, 1), datetime(2026, 2, 1)),
+}
+
+
+@GENTLE
+@given(st.data(), st.sets(st.sampled_from(RULED)))
+def test_rules_are_judged_as_one_by_one_whatever_columns_are_empty(data, empty):
+    rows = [
+        {name: data.draw(st.sampled_from((None, *VALUES[COLUMNS[name].kind]))) for name in RULED} | dict.fromkeys(empty)
+        for _ in range(2)
+    ]
+    frame = pl.DataFrame(rows, schema=CONTRACT.schema)
+
+    broken = {rule: frame.select(breaks(rule)).to_series().to_list() for rule in CONTRACT.rules}
+
+    assert {rule: mask.to_list() for rule, mask in judge(frame, CONTRACT).items()} == {
+        rule: mask for rule, mask in broken.items() if any(mask)
+    }
+
+
+def test_a_discount_is_checked_where_the_file_lacks_its_parts():
+    row = {"gross_value": Decimal(10), "discount_value": Decimal(1), "value_net": Decimal(8)}
+    frame = pl.DataFrame([row], schema=CONTRACT.schema)
+
+    assert [rule.name for rule in judge(frame, CONTRACT)] == ["net_is_gross_less_discount"]
