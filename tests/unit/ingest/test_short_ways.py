@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -11,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ingest.casting import Formats, Numbers, by_distinct, cast, plain_number, typed
-from ingest.contracts import breaks, columns_of, load_contracts
+from ingest.contracts import Rule, breaks, columns_of, load_contracts
 from ingest.normalise import keyed, natural_key
 from ingest.profiles import Reading
 from ingest.readers import delimited
@@ -233,3 +234,10 @@ def test_a_discount_is_checked_where_the_file_lacks_its_parts():
     frame = pl.DataFrame([row], schema=CONTRACT.schema)
 
     assert [rule.name for rule in judge(frame, CONTRACT)] == ["net_is_gross_less_discount"]
+
+
+def test_a_rule_about_what_must_be_there_breaks_in_every_row_of_a_file_without_it():
+    rule = Rule("batch_is_told", "warning", "A batch is told.", "batch_no IS NOT NULL", bit=0)
+    frame = pl.DataFrame([{"line_no": 1}, {"line_no": 2}], schema=CONTRACT.schema)
+
+    assert judge(frame, replace(CONTRACT, rules=(rule,)))[rule].to_list() == [True, True]
