@@ -113,7 +113,7 @@ def main() -> None:
         sys.stdout.write(json.dumps(found, indent=1) + "\n")
         return
     for name, cost in found.items():
-        sys.stdout.write(f"{name:<12}" + "".join(f" {value:>12,.1f} {key}" for key, value in cost.items()) + "\n")
+        sys.stdout.write(f"{name:<12}" + "".join(f" {value:>12,.2f} {key}" for key, value in cost.items()) + "\n")
 
 
 def _apart(make: Callable[..., None], *arguments: object) -> None:
