@@ -11,7 +11,7 @@ import polars as pl
 from polars.io.plugins import register_io_source
 
 ROW_GROUP = 122_880
-"""Most rows of a row group of Parquet."""
+"""Most rows of a row group of Parquet: as many as one of DuckDB's own has."""
 
 COMPRESSION_LEVEL = 1
 
@@ -69,7 +69,7 @@ class Spool:
 
 
 class _Writer:
-    """A Parquet file that grows: each frame becomes a row group, which a thread of its own writes."""
+    """A Parquet file that grows: a thread of its own writes what it is given."""
 
     def __init__(self, path: Path, schema: Mapping[str, pl.DataType]) -> None:
         self.path = path
