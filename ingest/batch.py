@@ -733,8 +733,12 @@ def _judge(
 def _unescaped(pieces: Sequence[_Piece]) -> frozenset[str]:
     """Columns of pieces with one header that are known to hold nothing that a natural key escapes."""
     plan = pieces[0].plan
-    of_cells = plan.unescaped if not any(piece.framed.escapes for piece in pieces) else frozenset[str]()
-    return of_cells | (plan.of_sender if is_unescaped(piece.source.sender for piece in pieces) else frozenset())
+    unsure: set[str] = set()
+    if any(piece.framed.escapes for piece in pieces):
+        unsure |= plan.unescaped - plan.of_sender
+    if not is_unescaped(piece.source.sender for piece in pieces):
+        unsure |= plan.of_sender
+    return plan.unescaped - unsure
 
 
 def _told_keys(
@@ -786,7 +790,9 @@ def _with_line_numbers(normalised: Normalised, raw: pl.DataFrame, key: Sequence[
     told = pl.all_horizontal(
         ~pl.col("_broken"), *(pl.col(name).is_not_null() for name in names if contract.column(name).required)
     )
-    document = pl.concat_str([pl.col(name).cast(pl.String).fill_null("") for name in names], separator="\0")
+    document = pl.concat_str(
+        [pl.lit(""), *(pl.col(name).cast(pl.String).fill_null("") for name in names)], separator="\0"
+    )
     frame = normalised.frame.with_columns(raw.select("_f", "_blank", "_total", "_broken", "_left_out"))
     frame = frame.with_columns(pl.when(told).then(document).alias("_document"))
     counts = ~(

@@ -161,6 +161,7 @@ def write_snapshot(home: Path, out_dir: Path, through_seq: int | None = None) ->
                     *(c["seq"], c["feed"], s["sender"]),
                     *(date.fromisoformat(s["date_from"]), date.fromisoformat(s["date_to"])),
                     s.get("closes", True),
+                    _stating_file(c, s),
                 )
                 for c in commits
                 for s in c["scopes"]
@@ -416,6 +417,19 @@ def _scopes(files: Sequence[FileResult], mode: str) -> list[dict[str, Any]]:
     ]
 
 
+def _stating_file(commit: Mapping[str, Any], scope: Mapping[str, Any]) -> str | None:
+    """The name of the file that states a scope of its commit. Commits of old do not tell the senders that stand in a file's rows."""
+    days = (scope["date_from"], scope["date_to"])
+    of_days = [
+        entry
+        for entry in commit["files"]
+        if entry["status"] != "rejected"
+        and (commit["mode"] == "full" or (entry["date_from"], entry["date_to"]) == days)
+    ]
+    of_sender = [entry for entry in of_days if scope["sender"] in entry.get("senders", [entry["sender"]])]
+    return next((entry["name"] for entry in of_sender or of_days), None)
+
+
 def stated(entry: dict[str, Any], mode: str) -> tuple[str, str | None, str | None]:
     """What the file of an entry states wholly: its mode, and the days, where they bear on that."""
     is_by_day = mode == "replace" or entry["names_day"]
@@ -427,6 +441,7 @@ def file_entry(file: FileResult) -> dict[str, Any]:
     return {
         "name": file.source.name,
         "sender": file.source.sender,
+        "senders": list(file.senders),
         "sha256": file.source.sha256,
         "bytes": file.source.size,
         "arrived_at": _stamp(file.source.arrived_at),
@@ -488,6 +503,7 @@ _SCOPE: Schema = {
     "date_from": pl.Date,
     "date_to": pl.Date,
     "closes": pl.Boolean,
+    "file": pl.String,
 }
 _PATH: Schema = {"feed": pl.String, "kind": pl.String, "seq": pl.Int64, "path": pl.String}
 _RULE: Schema = {"feed": pl.String, "rule": pl.String, "severity": pl.String, "bit": pl.Int64, "description": pl.String}

@@ -139,8 +139,8 @@ def typed(column: Column, text: pl.Expr, formats: Formats) -> pl.Expr:
     if column.kind == "string":
         return text
     if column.kind == "date":
-        value = pl.coalesce([_date(text, form) for form in formats.dates])
-        return pl.when(value.is_between(_EARLIEST, _LATEST)).then(value)
+        values = [_date(text, form) for form in formats.dates]
+        return pl.coalesce([pl.when(value.is_between(_EARLIEST, _LATEST)).then(value) for value in values])
     if column.kind == "timestamp":
         return pl.coalesce([_timestamp(text, form, formats.zone) for form in formats.timestamps])
     if column.kind == "boolean":

@@ -53,7 +53,7 @@ class Plan:
         spellings: per column the values by the upper case of what stands for them.
         as_sent: columns whose texts are cells of the files, or parts of them, and nothing else.
         of_sender: columns whose text is the sender that is known without opening the file.
-        unescaped: columns that hold none of ESCAPED unless a cell does.
+        unescaped: columns that hold none of ESCAPED unless a cell, or the sender, does.
         taken: what is computed first, over the raw frame.
     """
 
@@ -79,6 +79,7 @@ def plan(layout: Layout, reading: Reading, contract: Contract) -> Plan:
     spellings = {column.name: _spellings(column, reading, contract) for column in contract.columns}
     put = {name for override in reading.overrides for name in override.put}
     put |= {enrichment.point_in_polygon.into for enrichment in reading.enrich}
+    of_sender = frozenset(name for name, text in texts.items() if text.meta.eq(pl.col("_sender"))) - put
     return Plan(
         layout=layout,
         reading=reading,
@@ -95,11 +96,12 @@ def plan(layout: Layout, reading: Reading, contract: Contract) -> Plan:
             and column.default is None
             and not spellings[column.name]
         ),
-        of_sender=frozenset(name for name, text in texts.items() if text.meta.eq(pl.col("_sender"))) - put,
+        of_sender=of_sender,
         unescaped=frozenset(
-            name for name in layout.cells if is_unescaped(_stated(contract.column(name), spellings[name], reading))
-        )
-        - put,
+            name
+            for name in {*layout.cells, *of_sender} - put
+            if is_unescaped(_stated(contract.column(name), spellings[name], reading))
+        ),
         taken=(
             *(texts[name].alias(name) for name in contract.names if name not in stated),
             *(_is_unsplit(split, layout).alias(f"_unsplit_{index}") for index, split in enumerate(reading.split)),
@@ -284,8 +286,9 @@ def _spellings(column: Column, reading: Reading, contract: Contract) -> dict[str
 
 
 def _stated(column: Column, spellings: Mapping[str, str], reading: Reading) -> Iterator[str]:
-    """What may stand in a column besides its cells."""
+    """What may stand in a column besides its cells, or the sender."""
     yield from spellings.values()
+    yield reading.constants.get(column.name, "")
     yield reading.defaults.get(column.name, column.default) or ""
     if column.name in reading.derive:
         yield from reading.derive[column.name].prefixes.values()

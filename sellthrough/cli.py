@@ -294,7 +294,8 @@ def check(
                 )
             terminal.show_rows("Would load with a warning", [_shown_flagged(flagged) for flagged in part.flagged])
             columns = ["_record", "_line", "rule", "column", "value", "message"]
-            terminal.show_rows("Rejected", part.rejects.select(columns).to_pylist())
+            rejected = part.rejects.select(columns).to_pylist()
+            terminal.show_rows("Rejected", rejected, all_by="--rejects FILE.parquet writes all")
             for warning in part.warnings:
                 terminal.complain(warning)
     return DATA_PROBLEM if report.exit_code else FINE

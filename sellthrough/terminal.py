@@ -82,8 +82,12 @@ def close_stdout() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def show_rows(title: str, rows: Sequence[dict[str, Any]], limit: int = 20) -> None:
-    """Print rows as a table under a title; nothing when there are none."""
+def show_rows(title: str, rows: Sequence[dict[str, Any]], limit: int = 20, all_by: str = "--json shows all") -> None:
+    """Print rows as a table under a title; nothing when there are none.
+
+    Args:
+        all_by: how all rows can be had.
+    """
     if not rows:
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -96,7 +100,7 @@ def show_rows(title: str, rows: Sequence[dict[str, Any]], limit: int = 20) -> No
     console.print(f"\n{title}", style="bold", highlight=False)
     console.print(table)
     if len(rows) > limit:
-        console.print(f"… and {len(rows) - limit} more (--json shows all)")
+        console.print(f"… and {len(rows) - limit} more ({all_by})")
 
 
 def _cell(value: Any) -> Text:

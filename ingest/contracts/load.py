@@ -110,7 +110,7 @@ def _column(item: Mapping[str, Any], path: Path) -> Column:
         required=bool(item.get("required", False)),
         description=str(item.get("description", "")),
         physical_type=physical,
-        default=custom.get("default"),
+        default=str(custom["default"]) if custom.get("default") is not None else None,
         from_sender=bool(custom.get("fromSender", False)),
         unit=custom.get("unit"),
         personal=custom.get("personalData"),

@@ -60,7 +60,8 @@ FRAMING_RULES = {
 _FUNCTION = re.compile(r"\s*([A-Z0-9_]+_CHECK_DIGIT)\s*\(\s*(\w+)\s*\)\s*")
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _STRICT_WORDS = frozenset({"ABS", "CAST", "AS", "DOUBLE"})
-_EQUAL_WHERE_BOTH_ARE_NULL = "<=>"
+_NOT_STRICT = re.compile(r"[^\w\s.()<>=+*/-]|<=>")
+"""Signs beyond those of arithmetic and comparisons: false & null is false, and null <=> null is true."""
 _LONGEST_GS1 = 18
 _IMEI = 15
 
@@ -91,7 +92,7 @@ def columns_of(expression: str) -> tuple[str, ...]:
 def is_strict(expression: str) -> bool:
     """Whether the outcome is known to be null wherever one of the columns is, as that of arithmetic and comparisons is."""
     known = {*columns_of(expression), *_STRICT_WORDS}
-    return known.issuperset(_WORD.findall(expression)) and _EQUAL_WHERE_BOTH_ARE_NULL not in expression
+    return known.issuperset(_WORD.findall(expression)) and not _NOT_STRICT.search(expression)
 
 
 def gs1_check_digit(text: pl.Expr) -> pl.Expr:

@@ -516,6 +516,19 @@ def test_a_rule_means_what_it_says(feed, name, column, row, broken):
     assert frame.select(breaks(rule)).item() is broken
 
 
+def test_a_default_that_is_written_as_a_number_is_text_like_any_other(tmp_path):
+    path = tmp_path / "config" / "contracts" / "dms_invoice_line.yaml"
+    path.parent.mkdir(parents=True)
+    path.write_text(
+        "schema:\n- name: dms_invoice_line\n  properties:\n"
+        "  - {name: line_no, customProperties: [{property: default, value: 2}]}\n"
+    )
+
+    contracts = load_contracts(tmp_path)
+
+    assert contracts["dms_invoice_line"].column("line_no").default == "2"
+
+
 STRICT = sorted(
     {
         (feed, rule.expression)
@@ -556,6 +569,8 @@ def test_a_strict_rule_says_nothing_where_a_column_is_empty(data):
         ("ABS(CAST(a AS DOUBLE) * b / 100 - c) <= 1.5", True),
         ("a + b <> c", True),
         ("a <=> b", False),
+        ("(a > b) & (c > b)", False),
+        ("(a > b) | (c > b)", False),
         ("a IS NULL OR a > b", False),
         ("a is null or a > b", False),
         ("COALESCE(a, b) > 0", False),

@@ -51,7 +51,7 @@ CONTROL = {
              ("date_from", pa.date32()), ("date_to", pa.date32()), ("names_day", pa.bool_()), ("closes", pa.bool_()),
              ("first_seq", pa.int64())],
     "scope": [("seq", pa.int64()), ("feed", pa.string()), ("sender", pa.string()), ("date_from", pa.date32()),
-              ("date_to", pa.date32()), ("closes", pa.bool_())],
+              ("date_to", pa.date32()), ("closes", pa.bool_()), ("file", pa.string())],
     "path": [("feed", pa.string()), ("kind", pa.string()), ("seq", pa.int64()), ("path", pa.string())],
     "rule": [("feed", pa.string()), ("rule", pa.string()), ("severity", pa.string()), ("bit", pa.int64()),
              ("description", pa.string())],
@@ -132,6 +132,19 @@ def _key(row: Mapping[str, Any], columns: Sequence[str]) -> str:
     return "|".join(_escaped(row.get(name)) for name in columns)
 
 
+def _stating_file(
+    entries: Sequence[Mapping[str, Any]], sender: str, date_from: dt.date | None, date_to: dt.date | None
+) -> str | None:
+    """The file of a sender that covers days of a scope, the last one to have come first where there are several."""
+    first, last = date_from or dt.date.min, date_to or dt.date.max
+    own = [
+        entry
+        for entry in entries
+        if entry["sender"] == sender and entry["date_from"] and entry["date_from"] <= last and entry["date_to"] >= first
+    ]
+    return max(own, key=lambda entry: entry["first_seq"])["file"] if own else None
+
+
 def feeds() -> list[str]:
     """Every feed that has a contract."""
     return sorted(path.stem for path in FEEDS.glob("*.yaml"))
@@ -185,7 +198,8 @@ class BronzeFactory:
             "replay": replay, "files": entries, "rows": self._write_rows(feed, files, profile, key),
             "rejects": self._write_rejects(feed, files, profile, key),
             "scopes": [
-                {"seq": seq, "feed": feed, "sender": sender, "date_from": date_from, "date_to": date_to, "closes": closes}
+                {"seq": seq, "feed": feed, "sender": sender, "date_from": date_from, "date_to": date_to, "closes": closes,
+                 "file": _stating_file(entries, sender, date_from, date_to)}
                 for (sender, date_from, date_to), closes in zip(scopes, closing, strict=False)
             ],
         }  # fmt: skip

@@ -43,6 +43,14 @@ def test_lines_are_numbered_within_their_document(sender):
     assert sender.rows()["_key"].n_unique() == 4
 
 
+def test_where_the_number_alone_is_the_key_lines_are_numbered_through_the_file(landing):
+    landing.config("profiles/p.yaml", PROFILE + "    key: [line_no]\n".replace("    ", "", 1))
+    landing.put("p/D1/inv1.csv", text(("A", "1"), ("B", "1"), ("A", "2")))
+
+    assert landing.run().exit_code == 0
+    assert numbers(landing) == [("A", 1), ("B", 2), ("A", 3)]
+
+
 def test_a_rejected_line_keeps_its_number_and_a_total_has_none(sender):
     total = "A,2026-03-01,O1,Total,2,EA,9.50\n"
     sender.put("p/D1/inv1.csv", text(("A", "1"), ("A", "two")) + total + text(("A", "3")).removeprefix(HEADER))

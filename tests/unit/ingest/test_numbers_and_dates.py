@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.casting import own_value, to_decimal, to_number
+from ingest.casting import Formats, Numbers, cast, own_value, to_decimal, to_number
 from ingest.contracts import load_contracts
 from ingest.normalise import natural_key
 from ingest.readers.excel import cell_text
@@ -158,3 +158,13 @@ def test_a_typed_cell_reads_as_a_person_would_write_it(cell, text):
 )
 def test_a_value_in_a_profile_is_written_our_own_way(column, value, expected):
     assert own_value(load_contracts()["dms_invoice_line"].column(column), value) == expected
+
+
+@pytest.mark.parametrize(("long", "short"), [("%d.%m.%Y", "%d.%m.%y"), ("%d-%b-%Y", "%d-%b-%y")])
+def test_a_year_of_two_digits_is_read_in_the_form_that_has_two_whatever_the_order(long, short):
+    days = [date(2026, 3, 2), date(2026, 3, 2)]
+    texts = pl.Series([days[0].strftime(long), days[0].strftime(short)])
+    column = load_contracts()["dms_invoice_line"].column("business_date")
+
+    for forms in ((long, short), (short, long)):
+        assert cast(column, texts, Formats(dates=forms), Numbers()).to_list() == days

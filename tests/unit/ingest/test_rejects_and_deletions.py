@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -222,3 +223,32 @@ def test_the_snapshot_tells_dbt_which_scopes_close(landing, semicolon, tmp_path:
         [False],
         [False],
     ]
+
+
+def test_the_snapshot_tells_dbt_which_file_states_a_scope_also_where_the_rows_name_the_sender(landing, tmp_path: Path):
+    landing.config(
+        "profiles/hub.yaml",
+        "sender: {from: column, column: who}\nmode: replace\ncontract_names: true\n"
+        "feeds: {dms_invoice_line: {files: '*.csv', ignore_columns: [who]}}\n",
+    )
+    header = (
+        "who,document_type,document_no,line_no,business_date,sender_outlet_code,sender_sku_code,qty,unit,value_net\n"
+    )
+    for name, senders, day in (("a", "AB", 1), ("b", "BC", 2), ("c", "A", 3)):
+        lines = (f"{who},INVOICE,1,1,2026-03-0{day},O1,S1,1,EA,9.50\n" for who in senders)
+        landing.put(f"hub/HUB/{name}.csv", header + "".join(lines))
+    landing.put("hub/C/d.csv", header + "D,INVOICE,1,1,2026-03-02,O1,S1,1,EA,9.50\n")
+    landing.run()
+
+    def stating() -> list[tuple[str, str]]:
+        write_snapshot(landing.home, tmp_path / "snapshot")
+        scopes = pl.read_parquet(tmp_path / "snapshot" / "scope.parquet")
+        return sorted(scopes.select("sender", pl.col("file").str.tail(5)).rows())
+
+    assert stating() == [
+        *(("A", "a.csv"), ("A", "c.csv"), ("B", "a.csv"), ("B", "b.csv"), ("C", "b.csv"), ("D", "d.csv")),
+    ]
+    for path in (landing.home / "bronze" / "_commits").glob("*.json"):
+        path.write_text(re.sub(r'"senders":\[[^]]*\],', "", path.read_text()))
+    assert ("A", "c.csv") in stating()
+    assert all(name for _, name in stating())

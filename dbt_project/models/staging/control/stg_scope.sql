@@ -13,14 +13,9 @@ final as (
         coalesce(scopes.date_from, {{ since_ever() }}) as date_from,
         coalesce(scopes.date_to, {{ for_ever() }}) as date_to,
         scopes.closes,
-        coalesce(max(files.first_seq), scopes.seq) as arrival
+        coalesce(files.first_seq, scopes.seq) as arrival
     from scopes
-    left join files
-        on scopes.seq = files.seq
-        and scopes.sender = files.sender
-        and files.date_from <= coalesce(scopes.date_to, {{ for_ever() }})
-        and files.date_to >= coalesce(scopes.date_from, {{ since_ever() }})
-    group by scopes.seq, scopes.feed, scopes.sender, scopes.date_from, scopes.date_to, scopes.closes
+    left join files on scopes.seq = files.seq and scopes.file = files.file
 )
 
 select * from final
