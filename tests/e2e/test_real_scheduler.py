@@ -15,6 +15,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,16 @@ class Airflow:
             return list(self.call("GET", f"/api/v2/dags/{dag}/dagRuns?limit=100")["dag_runs"])
         except urllib.error.HTTPError:
             return []
+
+    def backfilled(self, asked: dict[str, Any]) -> bool:
+        """Ask for a backfill; false where SQLite was locked just then, which Airflow answers with 503."""
+        try:
+            self.call("POST", "/api/v2/backfills", asked)
+        except urllib.error.HTTPError as error:
+            if error.code != HTTPStatus.SERVICE_UNAVAILABLE:
+                raise
+            return False
+        return True
 
     def failed(self) -> list[str]:
         """DAG runs that failed."""
@@ -139,7 +150,7 @@ def test_assets_carry_what_landed_to_the_published_file_and_a_backfill_brings_th
     shutil.copytree(late, home.path / "landing", dirs_exist_ok=True)
     span = {"from_date": f"{WITHHELD[0]}T00:00:00Z", "to_date": f"{WITHHELD[-1] + timedelta(days=1)}T00:00:00Z"}
     behaviour = {"reprocess_behavior": "none", "max_active_runs": 1, "run_backwards": False, "dag_run_conf": {}}
-    airflow.call("POST", "/api/v2/backfills", {"dag_id": "ingest_feeds", **span, **behaviour})
+    wait("a backfill", lambda: airflow.backfilled({"dag_id": "ingest_feeds", **span, **behaviour}), 120)
 
     def both_days_are_published() -> bool:
         found = home.query(f"select count(distinct business_date) from reporting.secondary_sale_line where {days}")
