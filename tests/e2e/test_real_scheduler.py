@@ -110,7 +110,7 @@ def airflow(home: Any) -> Iterator[Airflow]:
     finally:
         process.send_signal(signal.SIGINT)
         try:
-            process.wait(timeout=180)
+            process.wait(timeout=60)
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
